@@ -1,0 +1,1 @@
+"""sims: the experiments; grids, processes, files and the command line. No mathematics."""

@@ -1,0 +1,142 @@
+"""A paper's sentence as data: an estimate per run, an optional trend, a comparison under a mode."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from matsense import rates
+from matsense.estimate import Estimate, Sense
+from matsense.trends import Trend
+
+Status = Literal["ok", "diverged", "failed", "missing"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One point of a grid and one seed, with what was recorded of it.
+
+    `quantities` maps names to arrays: "t" (ticks) and, along the same leading axis or as scalars,
+    whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
+    quantities; a diverged run keeps its numbers, NaN included.
+    """
+
+    id: str
+    sweep: str
+    params: Mapping[str, Any]
+    seed: int
+    status: Status = "missing"
+    quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
+    message: str = ""
+    _fits: dict[tuple[str, float], rates.Fit] = field(default_factory=dict, repr=False)
+
+    def fit(self, quantity: str, start: float = 0.0) -> rates.Fit:
+        """The law that `quantity` follows from tick `start` on; computed once a run."""
+        if (quantity, start) not in self._fits:
+            t, y = self.quantities["t"], self.quantities[quantity]
+            self._fits[quantity, start] = rates.fit(t, y, start=start)
+        return self._fits[quantity, start]
+
+
+Number = Callable[[Run], float]
+Estimator = Callable[[Run], Estimate]
+ALL = lambda params: True  # noqa: E731 - a value, the default of two fields
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of a paper, or a law derived from it, in a form that runs can answer.
+
+    - `runs` selects whom the sentence is about, `hypotheses` (of the parameters) whom it covers:
+      runs outside are drawn, not judged.
+    - `estimate` reads a number off each run; with `trend` the number is instead how that estimate
+      moves along an axis, once a group of runs that differ in nothing else.
+    - The number is compared (`sense`) with `target`, within the relative `tolerance`. A `target`
+      that is a function of the run is its own prediction: the ratio is then compared with 1.
+    - `mode`: in "every run" each run answers (intervals widened to a familywise 95%); "in the
+      mean" the mean over seeds answers; ("with probability", q) the share of runs that comply.
+    - `control` selects runs on which the same comparison must come out contradicted.
+    """
+
+    id: str
+    cite: str
+    statement: str
+    measured: str
+    runs: Callable[[Run], bool]
+    estimate: Estimator
+    sense: Sense
+    target: float | Number
+    tolerance: float = 0.0
+    trend: Trend | None = None
+    mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
+        "every run"
+    )
+    hypotheses: Callable[[Mapping[str, Any]], bool] = ALL
+    assumes: str = ""
+    control: Callable[[Run], bool] | None = None
+    control_of: str = ""
+
+    @property
+    def prediction(self) -> str:
+        """The comparison in words, for a table."""
+        sign = {"equals": "=", "at most": "<=", "at least": ">="}[self.sense]
+        goal = 1.0 if callable(self.target) else self.target
+        slack = f" within {100 * self.tolerance:g}%" if self.tolerance and goal else ""
+        return f"{sign} {goal:g}{slack}"
+
+
+def rate(quantity: str, start: Number, resolution: float) -> Estimator:
+    """Exponential rate in nats a step, of a trace that ends at `resolution` or still decays.
+
+    A trace that is seen to follow a power law, or to stall above `resolution`, has rate 0: that is
+    an answer, and contradicts any positive rate. A trace whose law cannot be told has no value.
+    """
+
+    def estimate(run: Run) -> Estimate:
+        fit = run.fit(quantity, start(run))
+        if fit.law in ("power", "plateau") or fit.floor > resolution:
+            return Estimate(0.0)
+        return fit.estimate
+
+    return estimate
+
+
+def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
+    """Exponent p of C (t + t0)^-p; +inf for an exponential law, 0 for a trace that stalls."""
+
+    def estimate(run: Run) -> Estimate:
+        fit = run.fit(quantity, start(run))
+        if fit.law == "plateau" or fit.floor > resolution:
+            return Estimate(0.0)
+        return Estimate(math.inf) if fit.law == "exponential" else fit.estimate
+
+    return estimate
+
+
+def recorded(value: Number) -> Estimator:
+    """A number that the run carries exactly, up to rounding: no interval."""
+
+    def estimate(run: Run) -> Estimate:
+        return Estimate(float(value(run)))
+
+    return estimate
+
+
+def final(quantity: str) -> Estimator:
+    """The value of `quantity` at the last tick."""
+    return recorded(lambda run: run.quantities[quantity][-1])
+
+
+def time_to(quantity: str, level: float) -> Estimator:
+    """The first tick at which `quantity` is at or below `level`; no value if it never is."""
+
+    def estimate(run: Run) -> Estimate:
+        below = np.flatnonzero(run.quantities[quantity] <= level)
+        if below.size == 0:
+            return Estimate(math.nan, reason=f"{quantity} never reaches {level:g}")
+        return Estimate(float(run.quantities["t"][below[0]]))
+
+    return estimate

@@ -1,0 +1,1 @@
+"""The problem generator: one module a family; each instance carries its ground truth."""

@@ -1,0 +1,144 @@
+"""Matrix sensing: recover a low-rank Sigma from y = A(Sigma) + noise. [xiong2024], setting."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from matsense.errors import InvalidInput
+from matsense.factors import LowRank
+from matsense.operators import Coordinates, Form, Gram, Population, Rows, gaussian
+from matsense.struct import pytree
+
+
+@pytree
+class Truth:
+    """Sigma = U diag(sigma) V^T with orthonormal U, V and sigma descending."""
+
+    U: Float[Array, "n1 r"]
+    sigma: Float[Array, " r"]
+    V: Float[Array, "n2 r"]
+
+    @property
+    def matrix(self) -> LowRank:
+        """Sigma in factored form."""
+        return LowRank(self.U * self.sigma, self.V)
+
+
+@pytree
+class Noise:
+    """Measurement noise xi, as the two things that gradients and losses need of it."""
+
+    adjoint: Float[Array, "n1 n2"]
+    energy: Float[Array, ""]
+
+
+@pytree
+class Sensing:
+    """One instance: truth, operator and noise (None: noiseless).
+
+    Residuals are formed as A*A(F G^T - Sigma) - A*(xi), which equals A*(A(F G^T) - y) by linearity
+    and keeps its relative accuracy down to errors of 1e-31, where A*A(F G^T) - A*(y) would cancel.
+    """
+
+    truth: Truth
+    operator: Population | Rows | Gram
+    noise: Noise | None = None
+
+    def residual(
+        self, F: Float[Array, "n1 k"], G: Float[Array, "n2 k"]
+    ) -> LowRank | Float[Array, "n1 n2"]:
+        """R = A*(A(F G^T) - y); factored in the population."""
+        R = self.operator.normal(LowRank(F, G) - self.truth.matrix)
+        # The population has no noise: its residual alone is factored.
+        if self.noise is None or isinstance(R, LowRank):
+            return R
+        return R - self.noise.adjoint
+
+    def misfit(self, F: Float[Array, "n1 k"], G: Float[Array, "n2 k"]) -> Float[Array, ""]:
+        """||A(F G^T) - y||^2, the observable residual, squared (twice the loss)."""
+        error = LowRank(F, G) - self.truth.matrix
+        energy = self.operator.energy(error)
+        if self.noise is None:
+            return energy
+        return energy - 2 * jnp.sum(error.dense() * self.noise.adjoint) + self.noise.energy
+
+    def squared_error(self, F: Float[Array, "n1 k"], G: Float[Array, "n2 k"]) -> Float[Array, ""]:
+        """E = ||F G^T - Sigma||_F^2, the squared Frobenius error of [xiong2024]."""
+        return jnp.sum((LowRank(F, G) - self.truth.matrix).dense() ** 2)
+
+
+def geometric_spectrum(r: int, kappa: float | Float[Array, ""]) -> Float[Array, " r"]:
+    """sigma_1 = 1 (the unit of 1 / eta) down to sigma_r = 1 / kappa, in equal ratios."""
+    return jnp.asarray(kappa) ** -(jnp.arange(r) / max(r - 1, 1))
+
+
+def haar(key: PRNGKeyArray, n: int, r: int) -> Float[Array, "n r"]:
+    """A uniformly distributed n-by-r orthonormal matrix (QR with positive diagonal)."""
+    Q, R = jnp.linalg.qr(jax.random.normal(key, (n, r)))
+    return Q * jnp.where(jnp.diagonal(R) < 0, -1.0, 1.0)
+
+
+def symmetric_truth(key: PRNGKeyArray, n: int, sigma: Float[Array, " r"]) -> Truth:
+    """A PSD Sigma = U diag(sigma) U^T with Haar U and the given eigenvalues, descending."""
+    U = haar(key, n, sigma.shape[0])
+    return Truth(U, sigma, U)
+
+
+def rectangular_truth(
+    key: PRNGKeyArray, shape: tuple[int, int], sigma: Float[Array, " r"]
+) -> Truth:
+    """An n1-by-n2 Sigma = U diag(sigma) V^T with independent Haar U and V."""
+    key_u, key_v = jax.random.split(key)
+    r = sigma.shape[0]
+    return Truth(haar(key_u, shape[0], r), sigma, haar(key_v, shape[1], r))
+
+
+def population(truth: Truth) -> Sensing:
+    """The instance with A*A = identity: what m -> infinity measurements give."""
+    return Sensing(truth, Population((truth.U.shape[0], truth.V.shape[0])))
+
+
+def measured(
+    key: PRNGKeyArray,
+    truth: Truth,
+    m: int,
+    form: Form,
+    symmetric: bool = False,
+    noise: float | Float[Array, ""] = 0.0,
+) -> Sensing:
+    """The instance with m Gaussian measurements y = A(Sigma) + xi, xi_i i.i.d. N(0, noise^2 / m).
+
+    `symmetric` packs the symmetric part of the A_i: all that matters to a symmetric method, and
+    fatal to an asymmetric one (the antisymmetric part of F G^T becomes invisible), where it serves
+    as a negative control. With the 1/sqrt(m) in A, `noise` is the standard deviation of a single
+    unnormalised measurement <A_i, Sigma>.
+    """
+    key_rows, key_noise = jax.random.split(key)
+    xi = noise * jax.random.normal(key_noise, (m,)) / math.sqrt(m)
+    shape = (truth.U.shape[0], truth.V.shape[0])
+    operator, adjoint = gaussian(key_rows, m, Coordinates(shape, symmetric), form, xi)
+    noiseless = isinstance(noise, float) and noise == 0.0
+    return Sensing(truth, operator, None if noiseless else Noise(adjoint, jnp.sum(xi**2)))
+
+
+def check_sizes(n1: int, n2: int, r: int, k: int, kappa: float, m: int | None = None) -> None:
+    """Raises `InvalidInput` for sizes outside 1 <= r <= k <= min(n1, n2), n >= 2, kappa, m >= 1."""
+    n = min(n1, n2)
+    rules = [
+        (n < 2, f"n = {n}", "a matrix needs n >= 2", "give n = 2 or more"),
+        (r < 1, f"r = {r}", "the rank of the truth is at least 1", "give r = 1 or more"),
+        (k < r, f"k = {k}", f"the search rank must not be below r = {r}", f"give k >= {r}"),
+        (k > n, f"k = {k}", f"a factor has at most min(n1, n2) = {n} columns", f"give k <= {n}"),
+        (
+            not (kappa >= 1 and math.isfinite(kappa)),
+            f"kappa = {kappa}",
+            "kappa = sigma_1 / sigma_r is finite and at least 1",
+            "give kappa >= 1",
+        ),
+        (m is not None and m < 1, f"m = {m}", "at least one measurement is needed", "give m >= 1"),
+    ]
+    for broken, value, rule, remedy in rules:
+        if broken:
+            raise InvalidInput(value, rule, remedy)

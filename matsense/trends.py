@@ -1,0 +1,105 @@
+"""How an estimate moves along an axis: scaling exponent, invariance, threshold."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import optimize
+
+from matsense.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Along `axis`, to the power `power`, one of
+
+    - "scaling": the exponent s of estimate ~ (axis^power)^s, by least squares on logarithms;
+    - "invariance": largest over smallest estimate, 1 when the axis does not matter;
+    - "threshold": where the share of successes (estimates of 1 against 0) crosses one half.
+
+    Groups hold runs that differ in `axis` alone; a threshold also pools the seeds.
+    """
+
+    kind: Literal["scaling", "invariance", "threshold"]
+    axis: str
+    power: float = 1.0
+
+    def group_key(self, params: Mapping[str, Any], seed: int) -> tuple[Any, ...]:
+        """What the runs of one group have in common."""
+        others = tuple(sorted((k, v) for k, v in params.items() if k != self.axis))
+        return others if self.kind == "threshold" else (*others, ("seed", seed))
+
+    def of(self, axis: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
+        """The trend's own estimate from one group."""
+        for estimate in estimates:
+            if math.isnan(estimate.value):
+                return Estimate(math.nan, reason=estimate.reason)
+        x = np.asarray(axis, dtype=float) ** self.power
+        y = np.array([e.value for e in estimates])
+        distinct = len(np.unique(x))
+        needed = {"scaling": 3, "invariance": 2, "threshold": 3}[self.kind]
+        if distinct < needed:
+            reason = f"{distinct} values of {self.axis} where {needed} are needed"
+            return Estimate(math.nan, reason=reason)
+        if self.kind == "threshold":
+            return threshold(x, y)
+        if not np.all(np.isfinite(y) & (y > 0)):
+            # A rate of exactly 0 (another law) has no logarithm: the axis matters beyond any power.
+            return Estimate(math.inf)
+        log_se = np.array([e.se for e in estimates]) / y
+        dof = min(e.dof for e in estimates)
+        if self.kind == "invariance":
+            high, low = int(np.argmax(y)), int(np.argmin(y))
+            ratio = y[high] / y[low]
+            return Estimate(ratio, ratio * math.hypot(log_se[high], log_se[low]), dof)
+        return scaling(np.log(x), np.log(y), log_se, dof)
+
+
+def scaling(
+    log_x: np.ndarray, log_y: np.ndarray, log_se: np.ndarray, dof: float = math.inf
+) -> Estimate:
+    """Slope of log_y on log_x; its error is the larger of scatter and propagation."""
+    centred = log_x - log_x.mean()
+    spread = centred @ centred
+    slope = centred @ log_y / spread
+    residual = log_y - log_y.mean() - slope * centred
+    free = len(log_x) - 2
+    scatter = residual @ residual / free / spread
+    propagated = (centred**2) @ (log_se**2) / spread**2
+    if propagated > scatter:
+        return Estimate(float(slope), math.sqrt(propagated), dof)
+    return Estimate(float(slope), math.sqrt(scatter), free)
+
+
+def threshold(x: np.ndarray, success: np.ndarray) -> Estimate:
+    """Where the success probability crosses 1/2, by a logistic curve in log x (delta method).
+
+    Needs overlap (some x with both outcomes, or outcomes out of order): otherwise the likelihood
+    has no maximum and only a bracket is known; its middle is returned with the bracket's
+    half-width, a quarter of the bracket standing for one standard error.
+    """
+    log_x = np.log(x)
+    failed, passed = log_x[success < 0.5], log_x[success >= 0.5]
+    if failed.size == 0 or passed.size == 0:
+        return Estimate(math.nan, reason="all runs on one side of the threshold")
+    for low, high in ((failed.max(), passed.min()), (passed.max(), failed.min())):
+        if low < high:
+            middle = math.exp((low + high) / 2)
+            return Estimate(middle, middle * (high - low) / 4)
+    centre, width = log_x.mean(), max(float(np.ptp(log_x)), 1e-12)
+    design = np.stack([np.ones_like(log_x), (log_x - centre) / width], axis=1)
+    sign = np.where(success >= 0.5, 1.0, -1.0)
+    solution = optimize.minimize(
+        lambda b: np.logaddexp(0.0, -sign * (design @ b)).sum(), np.zeros(2), method="BFGS"
+    )
+    a, b = solution.x
+    if b == 0:
+        return Estimate(math.nan, reason="success does not depend on the axis")
+    p = 1 / (1 + np.exp(-(design @ solution.x)))
+    information = (design * (p * (1 - p))[:, None]).T @ design
+    gradient = np.array([-1 / b, a / b**2])
+    se = width * math.sqrt(gradient @ np.linalg.solve(information, gradient))
+    value = math.exp(centre - width * a / b)
+    return Estimate(value, value * se, len(x) - 2)

@@ -1,0 +1,156 @@
+"""Figures that print in grey: theory as lines, data as points, legends outside."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from matsense.claims import Claim, Run
+from matsense.judge import compared
+
+# Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
+COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.0,
+    "svg.hashsalt": "matsense",
+}
+
+
+def canvas(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure of rows by columns panels, lettered by `panel`."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(6.2 * columns, 2.9 * rows), layout="constrained", squeeze=False
+        )
+        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    return figure, list(axes.flat)
+
+
+def panel(ax: Axes, letter: str, title: str, x: str, y: str, scales: str = "linear linear") -> Axes:
+    """Names a panel and its axes; `scales` are those of x and y."""
+    ax.set_title(f"({letter}) {title}")
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    x_scale, y_scale = scales.split()
+    ax.set_xscale(x_scale)
+    ax.set_yscale(y_scale)
+    return ax
+
+
+def legend(ax: Axes, title: str | None = None) -> None:
+    """A legend beside the panel, where it cannot cover data."""
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title=title, title_fontsize=7)
+
+
+def empty(ax: Axes) -> None:
+    """Says that a panel has nothing to show, instead of showing an empty frame."""
+    ax.text(
+        0.5, 0.5, "no such runs in this sweep", transform=ax.transAxes, ha="center", color="0.4"
+    )
+
+
+def stack(runs: Sequence[Run], value: Callable[[Run], np.ndarray]) -> np.ndarray:
+    """One row a run, for runs with equal ticks."""
+    return np.stack([value(run) for run in runs])
+
+
+def traces(
+    ax: Axes, t: np.ndarray, values: np.ndarray, index: int, label: str, most: int = 45
+) -> None:
+    """Median over runs as points (at most `most` of them), the range over runs as a band."""
+    shown = _spread(ax, t, most)
+    ax.fill_between(
+        t, values.min(axis=0), values.max(axis=0), color=COLOURS[index], alpha=0.2, linewidth=0
+    )
+    ax.plot(
+        t[shown],
+        np.median(values, axis=0)[shown],
+        MARKERS[index],
+        color=COLOURS[index],
+        markerfacecolor="white",
+        markeredgewidth=0.7,
+        label=label,
+    )
+
+
+def _spread(ax: Axes, t: np.ndarray, most: int) -> np.ndarray:
+    """Indices of ticks that stand at about equal distances on the x axis."""
+    usable = np.flatnonzero(t > 0) if ax.get_xscale() == "log" else np.arange(len(t))
+    place = np.log(t[usable]) if ax.get_xscale() == "log" else t[usable]
+    goals = np.linspace(place[0], place[-1], most)
+    return usable[np.unique(np.abs(place[:, None] - goals).argmin(axis=0))]
+
+
+def theory(ax: Axes, t: Any, values: Any, index: int | None = None, **style: Any) -> None:
+    """A prediction: a line, never points."""
+    colour = "black" if index is None else COLOURS[index]
+    ax.plot(t, values, "-", **{"color": colour, "linewidth": 1.0, **style})
+
+
+def points_with_range(
+    ax: Axes, x: Sequence[float], rows: Sequence[Sequence[float]], index: int, label: str
+) -> None:
+    """At each x the median over runs, with bars over their range."""
+    middle = [float(np.median(row)) for row in rows]
+    low = [m - min(row) for m, row in zip(middle, rows, strict=True)]
+    high = [max(row) - m for m, row in zip(middle, rows, strict=True)]
+    ax.errorbar(
+        x,
+        middle,
+        yerr=[low, high],
+        fmt=MARKERS[index],
+        color=COLOURS[index],
+        markerfacecolor="white",
+        capsize=2,
+        linewidth=0.8,
+        label=label,
+    )
+
+
+def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
+    """Measured over predicted, a point a run and a row a claim, with the claims' tolerances."""
+    rng = np.random.default_rng(0)
+    names = []
+    for row, claim in enumerate(claims):
+        chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
+        inside = [claim.hypotheses(run.params) for run in chosen]
+        values = np.array([compared(claim, run).value for run in chosen], dtype=float)
+        for covered, marker, colour in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
+            shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)
+            height = row + rng.uniform(-0.28, 0.28, shown.sum())
+            ax.plot(values[shown], height, marker, color=colour, markersize=2, alpha=0.6)
+        ax.fill_betweenx(
+            (row - 0.4, row + 0.4), 1 - claim.tolerance, 1 + claim.tolerance, color="0.85", zorder=0
+        )
+        names.append(claim.id)
+    ax.axvline(1.0, color="black", linewidth=0.8)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Writes stem.png and stem.pdf, without dates, each replaced whole."""
+    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
+        temporary = stem.with_name(f".{stem.name}.tmp{suffix}")
+        with plt.rc_context(STYLE):
+            figure.savefig(temporary, dpi=110, metadata=metadata)
+        temporary.replace(stem.with_suffix(suffix))
+    plt.close(figure)

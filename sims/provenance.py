@@ -1,0 +1,65 @@
+"""Where a result comes from: commit, versions, device, precision, command line, grid, seeds."""
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import joblib
+
+from sims.study import Sweep
+
+PACKAGES = ("matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "pyarrow")
+
+
+def provenance(
+    command: Sequence[str], precision: str, grid: Sequence[tuple[Sweep, int]], jobs: int
+) -> dict[str, Any]:
+    """Everything that one needs to repeat a sweep, as plain data for provenance.json."""
+    return {
+        "command": " ".join(command),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **_commit(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "device": [str(device.device_kind) for device in jax.devices()],
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": joblib.cpu_count(),
+        "jobs": jobs,
+        "precision": precision,
+        "grid": {
+            sweep.name: {"seeds": list(range(seeds)), **{a: list(v) for a, v in sweep.axes.items()}}
+            for sweep, seeds in grid
+        },
+    }
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the source tree that is imported, and whether it has uncommitted changes."""
+    root = Path(__file__).parent
+    head = _git(root, "rev-parse", "HEAD")
+    if head is None:
+        return {"commit": None, "dirty": None}
+    # Results are not source: a redrawn gallery does not make the code dirty.
+    status = _git(root, "status", "--porcelain", "--", ":/", ":(top,exclude)figures")
+    return {"commit": head, "dirty": bool(status)}
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def command_line(argv: Sequence[str]) -> list[str]:
+    """The command as a user would type it again."""
+    return [Path(sys.executable).name, "-m", "sims.sweep", *argv]

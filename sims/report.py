@@ -1,0 +1,214 @@
+"""Verdicts as a table for a person, as verdict.json and rates.csv for a program."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from matsense.claims import Run
+from matsense.estimate import Call
+from matsense.judge import Verdict
+from sims.study import Study
+
+STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
+AS_IT_MUST = "contradicted, as it must be"
+
+
+def number(x: float) -> str:
+    """Four significant digits."""
+    return "-" if math.isnan(x) else f"{x:.4g}"
+
+
+def measured(verdict: Verdict) -> str:
+    """Value and interval, in units of the prediction."""
+    if math.isnan(verdict.measured):
+        return "-"
+    low, high = verdict.interval
+    if low == high:
+        return number(verdict.measured)
+    return f"{number(verdict.measured)} [{number(low)}, {number(high)}]"
+
+
+def counts(verdict: Verdict) -> str:
+    """Runs judged / outside the hypotheses / wanted, and what was lost."""
+    lost = [
+        f"{n} {word}"
+        for n, word in (
+            (verdict.diverged, "diverged"),
+            (verdict.failed, "failed"),
+            (verdict.missing, "missing"),
+        )
+        if n
+    ]
+    return f"{verdict.judged} / {verdict.outside} / {verdict.wanted}" + "".join(
+        f", {text}" for text in lost
+    )
+
+
+def control_call(verdict: Verdict) -> str:
+    """What became of the negative control."""
+    if verdict.control is None:
+        return ""
+    return AS_IT_MUST if verdict.control.call is Call.CONTRADICTED else "NOT contradicted"
+
+
+def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> None:
+    """One row a claim, and one for its negative control."""
+    table = Table(title=f"{study.title} ({study.paper})", title_justify="left", show_lines=False)
+    for heading in ("claim", "statement", "predicted", "measured [95% interval]"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("judged / outside / wanted", justify="right")
+    table.add_column("verdict")
+    for v in verdicts:
+        call = f"[{STYLE[v.call]}]{v.call}[/]"
+        table.add_row(
+            v.claim.id,
+            escape(v.claim.measured),
+            escape(v.claim.prediction),
+            escape(measured(v)),
+            counts(v),
+            call,
+        )
+        if v.control is not None:
+            table.add_row(
+                "",
+                escape(f"control: {v.claim.control_of}"),
+                "",
+                escape(measured(v.control)),
+                counts(v.control),
+                f"control: {control_call(v)}",
+                style="dim",
+            )
+    console.print(table)
+    for v in verdicts:
+        if v.call is not Call.CONSISTENT:
+            console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+
+
+def as_data(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as plain data; numbers that are not finite become strings."""
+    claim = verdict.claim
+    data: dict[str, Any] = {
+        "claim": claim.id,
+        "cite": claim.cite,
+        "statement": claim.statement,
+        "measures": claim.measured,
+        "predicted": claim.prediction,
+        "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
+        "assumes": claim.assumes,
+        "verdict": str(verdict.call),
+        "measured": verdict.measured,
+        "interval": list(verdict.interval),
+        "smallest_deviation_seen": verdict.deviation,
+        "units": verdict.units,
+        "units_contradicted": verdict.contradicted,
+        "window": list(verdict.window),
+        "horizon": verdict.horizon,
+        "sentence": verdict.sentence,
+    }
+    for name in ("judged", "outside", "wanted", "diverged", "failed", "missing"):
+        data[f"runs_{name}"] = getattr(verdict, name)
+    if verdict.control is not None:
+        inner = as_data(verdict.control)
+        kept = ("verdict", "measured", "interval", "units", "units_contradicted", "sentence")
+        data["control"] = {"runs": claim.control_of, **{k: inner[k] for k in kept}}
+        data["control"]["as_it_must_be"] = verdict.control.call is Call.CONTRADICTED
+    return {key: _plain(value) for key, value in data.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def verdict_json(name: str, study: Study, verdicts: Sequence[Verdict], precision: str) -> str:
+    """The content of verdict.json."""
+    data = {
+        "study": name,
+        "title": study.title,
+        "paper": study.paper,
+        "precision": precision,
+        "claims": [as_data(v) for v in verdicts],
+    }
+    return dump(data)
+
+
+def dump(data: dict[str, Any]) -> str:
+    """JSON for files that people read too."""
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def rates_csv(study: Study, runs: Sequence[Run]) -> str:
+    """The content of rates.csv: a row a run, with the law of the study's observable."""
+    axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
+    fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason"])
+    for run in runs:
+        head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
+        if run.status != "ok":
+            writer.writerow([*head, run.status, *[""] * len(fields), "", run.message])
+            continue
+        fit = run.fit(study.observable, study.start(run))
+        low, high = fit.interval()
+        values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
+        writer.writerow(
+            [
+                *head,
+                run.status,
+                fit.law,
+                *map(_cell, values),
+                _cell(study.predicted(run)),
+                fit.reason,
+            ]
+        )
+    return out.getvalue()
+
+
+def _cell(x: float) -> str:
+    return f"{x:.8g}" if math.isfinite(x) else ""
+
+
+def markdown_table(folder: Path, names: Sequence[str]) -> str:
+    """The README's table: every claim of every study with a verdict.json under `folder`."""
+    rows = [
+        "| study | claim | measures | predicted | measured | runs | verdict | control |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        path = folder / name / "verdict.json"
+        if path.exists():
+            rows += [_row(name, claim) for claim in json.loads(path.read_text())["claims"]]
+    return "\n".join(rows) + "\n"
+
+
+def _row(study: str, claim: dict[str, Any]) -> str:
+    value = float(claim["measured"])
+    low, high = (float(x) for x in claim["interval"])
+    shown = number(value) if low == high else f"{number(value)} [{number(low)}, {number(high)}]"
+    control = claim.get("control")
+    outcome = "-" if control is None else control["verdict"]
+    cells = [study, claim["claim"], claim["measures"], claim["predicted"], shown]
+    cells += [str(claim["runs_judged"]), claim["verdict"], outcome]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """0 all consistent, 1 something contradicted, 3 inconclusive or incomplete."""
+    calls = {v.call for v in verdicts}
+    if Call.CONTRADICTED in calls:
+        return 1
+    return 0 if calls <= {Call.CONSISTENT} else 3

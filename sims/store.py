@@ -1,0 +1,179 @@
+"""The run store: a folder of Parquet part files, one a finished batch, each written whole or not.
+
+`<study folder>/runs/sweep=<name>/<part>.parquet`: a hive-partitioned data set that pandas, polars,
+DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status, message, seconds,
+`param.<axis>`, and one list column for each recorded quantity (nested lists for vectors at ticks).
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matsense.claims import Run
+from matsense.errors import InvalidInput
+from sims.study import Point
+
+FORMAT = 1
+MARK = "store.json"
+FIXED = ("run", "seed", "status", "message", "seconds")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run as the engine hands it over."""
+
+    point: Point
+    status: str
+    quantities: dict[str, np.ndarray]
+    message: str = ""
+    seconds: float = 0.0
+
+
+class Store:
+    """The runs of one study under `folder`/runs.
+
+    Nothing is created before the first write, so a refused command leaves no trace. `notices`
+    collects what a person should hear: files that were set aside because they could not be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "runs"
+        self.notices: list[str] = []
+        self._check_version()
+
+    def _check_version(self) -> None:
+        mark = self.root / MARK
+        if not mark.exists():
+            return
+        try:
+            found = json.loads(mark.read_text())["format"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = "unreadable"
+        if found != FORMAT:
+            raise InvalidInput(
+                f"store {self.root}",
+                f"it is of format {found}, this version reads and writes format {FORMAT}",
+                "use another --out, or the version of matsense that wrote it",
+            )
+
+    def parts(self) -> list[Path]:
+        """The finished part files, in a fixed order."""
+        return sorted(self.root.glob("sweep=*/*.parquet"))
+
+    def known(self) -> set[str]:
+        """Ids of all stored runs. Part files that cannot be read are set aside, with a notice."""
+        ids: set[str] = set()
+        for part in self.parts():
+            try:
+                ids.update(
+                    pq.read_table(part, columns=["run"], partitioning=None)["run"].to_pylist()
+                )
+            except (OSError, pa.ArrowException, KeyError) as error:
+                self._set_aside(part, error)
+        return ids
+
+    def _set_aside(self, part: Path, error: Exception) -> None:
+        aside = part.with_name(part.name + ".unreadable")
+        part.replace(aside)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        self.notices.append(
+            f"{part}: cannot be read ({reason}); renamed to {aside.name}, its runs are run again"
+        )
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Writes finished runs of one sweep as one part file: temporary file, fsync, rename."""
+        if not records:
+            return
+        sweep = records[0].point.sweep
+        folder = self.root / f"sweep={sweep}"
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = self.root / MARK
+        if not mark.exists():
+            write_whole(mark, json.dumps({"format": FORMAT}).encode())
+        sink = pa.BufferOutputStream()
+        pq.write_table(_table(records), sink, compression="zstd")
+        name = f"{records[0].point.id[:12]}-{uuid.uuid4().hex[:8]}.parquet"
+        write_whole(folder / name, sink.getvalue())
+
+    def read(self, points: Iterable[Point]) -> list[Run]:
+        """The runs of these points, in their order; those not stored have status "missing".
+
+        A run that two sweeps at once have both stored is read once: the copies are equal.
+        """
+        points = list(points)
+        wanted = {point.id: point for point in points}
+        found: dict[str, Run] = {}
+        for part in self.parts():
+            try:
+                table = pq.read_table(part, partitioning=None)
+            except (OSError, pa.ArrowException) as error:
+                self._set_aside(part, error)
+                continue
+            for row, id in enumerate(table["run"].to_pylist()):
+                if id in wanted and id not in found:
+                    found[id] = _run(wanted[id], table.slice(row, 1))
+        return [found.get(point.id, point.missing) for point in points]
+
+
+def _table(records: Sequence[Record]) -> pa.Table:
+    columns: dict[str, list[Any]] = {
+        "run": [r.point.id for r in records],
+        "seed": [r.point.seed for r in records],
+        "status": [r.status for r in records],
+        "message": [r.message for r in records],
+        "seconds": [r.seconds for r in records],
+    }
+    for axis in records[0].point.params:
+        columns[f"param.{axis}"] = [r.point.params[axis] for r in records]
+    names = dict.fromkeys(name for r in records for name in r.quantities)
+    for name in names:
+        columns[name] = [
+            r.quantities[name].tolist() if name in r.quantities else None for r in records
+        ]
+    return pa.table(columns, metadata={"matsense.format": str(FORMAT)})
+
+
+def _run(point: Point, row: pa.Table) -> Run:
+    quantities = {}
+    for name in row.column_names:
+        if name in FIXED or name.startswith("param."):
+            continue
+        value = row[name][0].as_py()
+        if value is not None:
+            quantities[name] = np.asarray(value, dtype=float)
+    return Run(
+        point.id,
+        point.sweep,
+        point.params,
+        point.seed,
+        row["status"][0].as_py(),
+        quantities,
+        row["message"][0].as_py(),
+    )
+
+
+def write_whole(path: Path, content: Any) -> None:
+    """A file that is there whole or not at all, and stays after a power cut."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,1 @@
+"""One file a paper; the folder is the catalogue, nothing is registered."""

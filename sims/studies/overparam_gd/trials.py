@@ -1,0 +1,169 @@
+"""Problems and trials of `overparam_gd`: what is run, one lane of one instance at a time."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from matsense.factors import gaussian_start, imbalance, imbalanced_start
+from matsense.operators import cheaper_form, normal_matrix
+from matsense.problems import sensing
+from matsense.problems.sensing import Sensing
+from matsense.solvers.asymmetric_gd import Factors, asymmetric_gd
+from matsense.solvers.one_step_gd import OneStepState, one_step_gd
+from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.theory import overparam as theory
+from matsense.trace import Ticks, linear_ticks, log_ticks, run
+
+Quantities = dict[str, Array]
+
+# Blocks are this many lanes wide (vector registers hold 8); the cheaper form of A*A is counted for
+# a full block.
+LANES = 8
+
+
+def symmetric_population(key: PRNGKeyArray, n: int, r: int, kappa: float) -> Sensing:
+    """A PSD truth seen through A*A = identity."""
+    sigma = sensing.geometric_spectrum(r, kappa)
+    return sensing.population(sensing.symmetric_truth(key, n, sigma))
+
+
+def symmetric_measured(
+    key: PRNGKeyArray, n: int, r: int, kappa: float, m: int, steps: int
+) -> Sensing:
+    """A PSD truth seen through m Gaussian measurements (the symmetric part of the A_i)."""
+    truth = symmetric_population(key, n, r, kappa).truth
+    form = cheaper_form(m, n * (n + 1) // 2, steps * LANES)
+    return sensing.measured(key, truth, m, form, symmetric=True)
+
+
+def asymmetric_population(key: PRNGKeyArray, n1: int, n2: int, r: int, kappa: float) -> Sensing:
+    """A rectangular truth seen through A*A = identity."""
+    sigma = sensing.geometric_spectrum(r, kappa)
+    return sensing.population(sensing.rectangular_truth(key, (n1, n2), sigma))
+
+
+def asymmetric_measured(
+    key: PRNGKeyArray, n1: int, n2: int, r: int, kappa: float, m: int, steps: int
+) -> Sensing:
+    """A rectangular truth seen through m Gaussian measurements."""
+    truth = asymmetric_population(key, n1, n2, r, kappa).truth
+    return sensing.measured(key, truth, m, cheaper_form(m, n1 * n2, steps * LANES))
+
+
+def symmetrised_measured(
+    key: PRNGKeyArray, n: int, r: int, kappa: float, m: int, steps: int
+) -> Sensing:
+    """A square truth that is not symmetric, seen through symmetric A_i (control)."""
+    truth = asymmetric_population(key, n, n, r, kappa).truth
+    form = cheaper_form(m, n * (n + 1) // 2, steps * LANES)
+    return sensing.measured(key, truth, m, form, symmetric=True)
+
+
+def symmetric_trial(
+    problem: Sensing, key: Any, k: Array, alpha: Array, eta: Array, steps: int, width: int
+) -> Quantities:
+    """Symmetric GD from alpha times a Gaussian, with the null-space block that law 1 is about."""
+    U = problem.truth.U
+    solver = symmetric_gd(problem, eta)
+    start = gaussian_start(key, U.shape[0], k, width, alpha)
+
+    def record(X: Array) -> Quantities:
+        return {
+            "squared_error": problem.squared_error(X, X),
+            "misfit": problem.misfit(X, X),
+            "null_block": theory.null_block(X, U, k),
+        }
+
+    ticks = log_ticks(steps, per_decade=30)
+    return {"t": ticks, **run(solver, solver.init(start), ticks, record)[1]}
+
+
+def asymmetric_trial(
+    problem: Sensing, key: Any, k: Array, alpha: Array, eta: Array, steps: int, width: int
+) -> Quantities:
+    """Asymmetric GD from the paper's imbalanced start."""
+    return _descend(problem, _start(problem, key, k, width, alpha), k, eta, steps)
+
+
+def twin_trial(
+    problem: Sensing, key: Any, k: Array, alpha: Array, eta: Array, steps: int, width: int
+) -> Quantities:
+    """Asymmetric GD from F_0 = G_0: the imbalance is zero and stays zero (control)."""
+    X = gaussian_start(key, problem.truth.U.shape[0], k, width, alpha)
+    return _descend(problem, Factors(X, X), k, eta, steps)
+
+
+def one_step_trial(
+    problem: Sensing,
+    key: Any,
+    k: Array,
+    alpha: Array,
+    eta: Array,
+    balance: Array,
+    trigger: Array,
+    steps: int,
+    width: int,
+) -> Quantities:
+    """Asymmetric GD with the modified step, beta^2 = balance * sigma_r, at trigger * sigma_r."""
+    sigma_r = problem.truth.sigma[-1]
+    start = _start(problem, key, k, width, alpha)
+    solver = one_step_gd(problem, eta, k, balance * sigma_r, trigger * sigma_r)
+
+    def record(state: OneStepState) -> Quantities:
+        return _errors(problem, state.factors)
+
+    ticks = _exponential_ticks(steps)
+    final, recorded = run(solver, solver.init(*start), ticks, record)
+    signal_rows = problem.truth.U.T @ final.factors.F
+    return {
+        "t": ticks,
+        "null_imbalance": theory.null_imbalance(*start, signal_rows, k),
+        "switched_at": final.switched_at,
+        "F": final.factors.F,
+        "G": final.factors.G,
+        **recorded,
+    }
+
+
+def without_factors(problem: Sensing, quantities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Host stage: what is stored of a run, which is not its final factors."""
+    return {name: value for name, value in quantities.items() if name not in ("F", "G")}
+
+
+def limit_rate(
+    problem: Sensing, quantities: dict[str, np.ndarray], k: int, r: int, eta: float
+) -> dict[str, np.ndarray]:
+    """Host stage: the linear rate at the run's own limit, in place of its final factors."""
+    F, G = quantities["F"][:, :k], quantities["G"][:, :k]
+    rate = theory.limit_rate(eta, F, G, r, normal_matrix(problem.operator))
+    return {**without_factors(problem, quantities), "limit_rate": np.asarray(rate)}
+
+
+def _start(problem: Sensing, key: Any, k: Array, width: int, alpha: Array) -> Factors:
+    shape = problem.truth.U.shape[0], problem.truth.V.shape[0]
+    return Factors(*imbalanced_start(key, shape, k, width, alpha))
+
+
+def _descend(problem: Sensing, start: Factors, k: Array, eta: Array, steps: int) -> Quantities:
+    solver = asymmetric_gd(problem, eta)
+    D0 = imbalance(*start)
+
+    def record(state: Factors) -> Quantities:
+        drift = jnp.linalg.norm(imbalance(*state) - D0)
+        return {**_errors(problem, state), "imbalance_drift": drift}
+
+    ticks = _exponential_ticks(steps)
+    final, recorded = run(solver, solver.init(*start), ticks, record)
+    null_imbalance = theory.null_imbalance(*start, problem.truth.U.T @ final.F, k)
+    return {"t": ticks, "null_imbalance": null_imbalance, "F": final.F, "G": final.G, **recorded}
+
+
+def _errors(problem: Sensing, state: Factors) -> Quantities:
+    return {"squared_error": problem.squared_error(*state), "misfit": problem.misfit(*state)}
+
+
+def _exponential_ticks(steps: int) -> Ticks:
+    """Every 5th step early, where k = r converges, and every 50th to the end."""
+    return np.union1d(linear_ticks(min(steps, 1500), 5), linear_ticks(steps, 50))

@@ -1,0 +1,177 @@
+"""A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
+
+import hashlib
+import importlib
+import inspect
+import itertools
+import json
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from matsense.claims import Claim, Run
+from matsense.errors import InvalidInput, nearest
+from matsense.judge import Verdict
+from sims import fingerprint, studies
+
+Axes = Mapping[str, tuple[Any, ...]]
+Params = Mapping[str, Any]
+
+
+def by_name(function: Callable[..., Any], values: Params) -> dict[str, Any]:
+    """Those of `values` that `function` asks for by parameter name."""
+    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid of runs of one trial.
+
+    `problem(key, **params) -> instance` and `trial(instance, key, **params) -> quantities` receive
+    those parameters that their signatures name. Axes come in three groups: `shape` (sizes, static:
+    each combination compiles once), `instance` (redraws the data; integers are static there, since
+    they may be sizes) and `lane` (numbers that ride along on one instance, traced). `padded` maps
+    a run's parameters to further static sizes, such as the width that its rank is padded to.
+    `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
+    by run in the same worker; what it returns is what is stored.
+    `check(**params)` raises InvalidInput for a point that cannot be.
+
+    Blocks are `instances_wide` by `lanes_wide` runs, always: smaller ones are padded with
+    repetitions, so that no run's arithmetic depends on its neighbours.
+    """
+
+    name: str
+    problem: Callable[..., Any]
+    trial: Callable[..., dict[str, Any]]
+    shape: Axes = field(default_factory=dict)
+    instance: Axes = field(default_factory=dict)
+    lane: Axes = field(default_factory=dict)
+    padded: Mapping[str, Callable[..., int]] = field(default_factory=dict)
+    after: Callable[..., dict[str, np.ndarray]] | None = None
+    check: Callable[..., None] | None = None
+    seeds: int = 10
+    quick: Axes = field(default_factory=dict)
+    quick_seeds: int = 3
+    instances_wide: int = 5
+    lanes_wide: int = 8
+
+    @property
+    def axes(self) -> Axes:
+        """All axes, in the order shape, instance, lane."""
+        return {**self.shape, **self.instance, **self.lane}
+
+    def with_axes(self, values: Axes) -> "Sweep":
+        """The same sweep with the values of some of its axes replaced."""
+        groups: dict[str, Any] = {
+            group: {axis: values.get(axis, old) for axis, old in getattr(self, group).items()}
+            for group in ("shape", "instance", "lane")
+        }
+        return replace(self, **groups)
+
+    def static(self, params: Params) -> dict[str, Any]:
+        """What a compilation depends on: shape, padded sizes, and the instance's integers."""
+        padded = {name: size(**by_name(size, params)) for name, size in self.padded.items()}
+        fixed = {a: params[a] for a in self.instance if not isinstance(params[a], float)}
+        return {**{a: params[a] for a in self.shape}, **fixed, **padded}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One paper: what is run, what is claimed, and how the evidence is drawn.
+
+    `observable` is the recorded quantity whose law goes into rates.csv, fitted from tick
+    `start(run)` on and beside `predicted(run)` (NaN where no law predicts it). `draw(runs,
+    verdicts)` returns a matplotlib figure.
+    """
+
+    title: str
+    paper: str
+    cite: str
+    sweeps: Sequence[Sweep]
+    claims: Sequence[Claim]
+    draw: Callable[[list[Run], list[Verdict]], Any]
+    observable: str
+    start: Callable[[Run], float]
+    predicted: Callable[[Run], float]
+
+    def __post_init__(self) -> None:
+        names = [sweep.name for sweep in self.sweeps]
+        if len(set(names)) < len(names):
+            raise ValueError(f"sweep names are not distinct: {names}")
+        for sweep in self.sweeps:
+            asked = {
+                name
+                for function in (sweep.problem, sweep.trial, *sweep.padded.values())
+                for name in inspect.signature(function).parameters
+            }
+            unused = set(sweep.axes) - asked
+            if unused:
+                raise ValueError(f"{sweep.name}: neither problem nor trial names axes {unused}")
+
+    def sweep(self, name: str) -> Sweep:
+        """The sweep of that name."""
+        return next(sweep for sweep in self.sweeps if sweep.name == name)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run to be: where it stands in the grid, its seed, and its id."""
+
+    id: str
+    sweep: str
+    params: Params
+    seed: int
+
+    @property
+    def missing(self) -> Run:
+        """The run as long as the store does not hold it."""
+        return Run(self.id, self.sweep, self.params, self.seed)
+
+
+def available() -> list[str]:
+    """The catalogue: the modules in the folder sims/studies."""
+    return sorted(m.name for m in pkgutil.iter_modules(studies.__path__) if m.name[0] != "_")
+
+
+def load(name: str) -> Study:
+    """The study of one module in sims/studies; InvalidInput if there is none of that name."""
+    if name not in available():
+        raise InvalidInput(f"study {name!r}", "there is no such study", nearest(name, available()))
+    study = importlib.import_module(f"sims.studies.{name}").study
+    assert isinstance(study, Study)
+    return study
+
+
+def points(study_name: str, sweep: Sweep, seeds: int, precision: str) -> list[Point]:
+    """The runs of a sweep's grid: every combination of its axes, for seeds 0 ... seeds - 1.
+
+    The id hashes what the numbers depend on: parameters, seed, precision, block widths, and the
+    code that the trial reaches (`sims.fingerprint`). Raises InvalidInput through `sweep.check`.
+    """
+    stages = [sweep.problem, sweep.trial, *sweep.padded.values()]
+    code = fingerprint.of(*stages, *([sweep.after] if sweep.after else []))
+    widths = (sweep.instances_wide, sweep.lanes_wide)
+    out = []
+    for values in itertools.product(*sweep.axes.values()):
+        params = dict(zip(sweep.axes, values, strict=True))
+        if sweep.check is not None:
+            sweep.check(**by_name(sweep.check, params))
+        for seed in range(seeds):
+            identity = [study_name, sweep.name, params, seed, precision, widths, code]
+            out.append(Point(digest(identity), sweep.name, params, seed))
+    return out
+
+
+def digest(identity: Any) -> str:
+    """A hash of plain data, the same in every process."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def instance_key(study_name: str, sweep: Sweep, params: Params, seed: int) -> np.ndarray:
+    """Key data (two uint32) of the instance: shared by its lanes, derived from nothing else."""
+    own = {a: params[a] for a in (*sweep.shape, *sweep.instance)}
+    return np.frombuffer(bytes.fromhex(digest([study_name, sweep.name, own, seed]))[:8], np.uint32)

@@ -119,8 +119,8 @@ def power(
         t0 = log_uniform(g, *shift) if shift else float(spacing == "linear")
         y = (t + t0) ** -p
         if transient:
-            until = log_uniform(g, 10, 100)
-            height = log_uniform(g, 10, 1e4) * (t0 + 1) ** -p
+            until = log_uniform(g, 10.0, 100.0)
+            height = log_uniform(g, 10.0, 1e4) * (t0 + 1) ** -p
             y = y + height * np.exp(-np.maximum(t - until, 0) / (until / 5))
         if crossing:
             y = y + (log_uniform(g, *crossing) + t0) ** -p
@@ -156,7 +156,7 @@ def exponential(
         t, r = ticks(spacing), log_uniform(g, *rate)
         y = np.exp(-r * t)
         if start == "plateau":
-            y = np.exp(-r * np.maximum(t - log_uniform(g, 0.02, 2) / r, 0))
+            y = np.exp(-r * np.maximum(t - log_uniform(g, 0.02, 2.0) / r, 0))
         elif start == "transient":
             y = y + 30 * np.exp(-5 * r * t)
         if floor:
@@ -211,11 +211,13 @@ def coverage_rows() -> list[Row]:
                 ),
             ]
             crossing = (1e3, 3e3) if spacing == "log" else (6e3, 1e4)
-            floored = power(p, spacing, 0.1, shift=(3, 15), crossing=crossing)
+            floored = power(p, spacing, 0.1, shift=(3.0, 15.0), crossing=crossing)
             rows.append(Row(f"{name}, floor, noise 0.1", floored, "power"))
     for p in (0.5, 1.0, 2.0):
-        setting_in = power(p, "log", 0.1, shift=(3, 15), crossing=(1e4, 3e4))
-        rows.append(Row(f"power {p:g}, log ticks, floor setting in, noise 0.1", setting_in, "power"))
+        setting_in = power(p, "log", 0.1, shift=(3.0, 15.0), crossing=(1e4, 3e4))
+        rows.append(
+            Row(f"power {p:g}, log ticks, floor setting in, noise 0.1", setting_in, "power")
+        )
     rows.append(Row("over-parameterised GD, closed form", overparam_sum, "power"))
     for spacing in spacings:
         name = f"exponential, {spacing} ticks"
@@ -254,7 +256,7 @@ def control_rows() -> list[Row]:
     return [
         Row(
             "p = 1 claimed to be 2",
-            power(1, sd=0.1),
+            power(1.0, sd=0.1),
             "power",
             Claim("exponent", lambda p: 2 * p, "equals"),
         ),
@@ -266,13 +268,13 @@ def control_rows() -> list[Row]:
         ),
         Row(
             "p = 2 claimed exponential",
-            power(2, sd=0.1),
+            power(2.0, sd=0.1),
             "power",
             Claim("rate", lambda p: 1e-3, "equals"),
         ),
         Row(
             "over-parameterised GD claimed exponential",
-            power(2, transient=True),
+            power(2.0, transient=True),
             "power",
             Claim("rate", lambda p: 1e-3, "equals"),
         ),
@@ -316,16 +318,16 @@ def hopeless_rows() -> list[Row]:
         t = np.geomspace(10, 1e4, 6)
         return Drawn(t, t**-2 * noise(g, 6, 0.02), 2.0)
 
-    decade = power(2, sd=0.02, shift=None)
+    decade = power(2.0, sd=0.02, shift=None)
     return [
         Row("flat noise 0.3, log ticks", constant("log", 0.3), "plateau"),
         Row("flat noise 1, log ticks", constant("log", 1.0), "plateau"),
         Row("flat noise 1, linear ticks", constant("linear", 1.0), "plateau"),
         Row("flat AR(1) 1, linear ticks", constant("linear", 1.0, 0.5), "plateau"),
         Row("one decade of t^-2, noise 0.02", late(decade, 3e3, 3e4), "neither"),
-        Row("one decade of t^-2, exact", late(power(2, shift=None), 3e3, 3e4), "neither"),
+        Row("one decade of t^-2, exact", late(power(2.0, shift=None), 3e3, 3e4), "neither"),
         Row("six ticks of t^-2", six, "neither"),
-        Row("two nats of an exponential", late(exponential(sd=0.02, rate=(1e-3, 1e-3)), 0, 2e3),
+        Row("two nats of an exponential", late(exponential(sd=0.02, rate=(1e-3, 1e-3)), 0.0, 2e3),
             "neither"),
     ]  # fmt: skip
 

@@ -50,6 +50,8 @@ ALL = lambda params: True  # noqa: E731 - a value, the default of two fields
 class Claim:
     """One sentence of a paper, or a law derived from it, in a form that runs can answer.
 
+    - `statement` is the sentence in LaTeX, `plain` the same for a terminal; `measured` names the
+      number that answers it.
     - `runs` selects whom the sentence is about, `hypotheses` (of the parameters) whom it covers:
       runs outside are drawn, not judged.
     - `estimate` reads a number off each run; with `trend` the number is instead how that estimate
@@ -64,6 +66,7 @@ class Claim:
     id: str
     cite: str
     statement: str
+    plain: str
     measured: str
     runs: Callable[[Run], bool]
     estimate: Estimator
@@ -121,6 +124,15 @@ def recorded(value: Number) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         return Estimate(float(value(run)))
+
+    return estimate
+
+
+def relative(estimator: Estimator, unit: Number) -> Estimator:
+    """An estimate in units of a positive number of the same run."""
+
+    def estimate(run: Run) -> Estimate:
+        return estimator(run).scaled(1 / unit(run))
 
     return estimate
 

@@ -59,7 +59,7 @@ def gaussian_start(
     compared on common random numbers. Scale as in [xiong2024], setting (recalled).
     """
     columns = jax.random.normal(key, (width, n)) / jnp.sqrt(n)
-    return alpha * columns.T * columns_below(k, width)
+    return jnp.where(columns_below(k, width), alpha * columns.T, 0.0)
 
 
 def imbalanced_start(

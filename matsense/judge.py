@@ -96,7 +96,7 @@ def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
         return verdict
     control = _judge(claim, [run for run in runs if claim.control(run)], lambda params: True)
     powerless = control.call is not Call.CONTRADICTED or (
-        control.contradicted < POWER * control.units
+        claim.mode == "every run" and control.contradicted < POWER * control.units
     )
     if powerless:
         control = replace(control, call=Call.INCONCLUSIVE)

@@ -19,12 +19,12 @@ SMALLEST_WINDOW = 8
 WINDOW_RATIO = 1.2  # candidate windows shrink by this factor: fine enough where they are short,
 FRONT_RATIO = 1.6  # and the ticks left out grow by this one: fine enough where most are kept
 MOST_MODES = 16
-SHIFTS = 40  # shifts tried on a grid before Gauss-Newton
-REFINEMENTS = 8
+SHIFTS = 44  # shifts tried on a grid before Gauss-Newton
+REFINEMENTS = 10
 FLOOR_REFINEMENTS = 15
-INFLATION = 1.1  # of every error: pays for having looked at many windows; measured, see above
-CHANCE = 2.5  # standard deviations that a value may move by when the window's start moves
-SHARP = 0.2  # error of log(t_a + t0) above which a window does not determine its shift
+INFLATION = 1.05  # of every error: pays for having looked at many windows; measured, see above
+CHANCE = 1.5  # standard deviations that a value may move by when the window's start moves
+SHARP = 0.5  # error of log(t_a + t0) above which a window does not determine its shift
 TELLING = 3.0  # a later window with an error this many times larger has no say
 # The level that a mean of j squares of unit normals passes one time in ten.
 HEAD = stats.chi2.ppf(0.90, np.arange(1, MOST_MODES + 1)) / np.arange(1, MOST_MODES + 1)
@@ -258,7 +258,7 @@ def scan_power(t: Array, z: Array) -> Scan:
         # dz / d log(scale) = -p d; a step that made things worse is halved.
         with np.errstate(all="ignore"):
             fresh = np.nan_to_num(-curve / p, nan=0.0, posinf=0.0, neginf=0.0)
-        step = np.where(better, np.clip(fresh, -0.7, 0.7), step / 2)
+        step = np.where(better, np.clip(fresh, -1.0, 1.0), step / 2)
         scale = np.clip(best * np.exp(step), lowest, highest)
     d = 1 / (1 + lag / best[:, None])
     # At the optimum the column d has coefficient zero: it only passes on the doubt about t0.
@@ -293,7 +293,7 @@ def tangent(x: Array, d: Array, z: Array, f: Frame) -> tuple[Array, Array, Array
 
 def coarse_shift(t: Array, z: Array, f: Frame) -> Array:
     """The t0 of a grid with the least residual sum of squares, for each window (K,)."""
-    smallest = t[t > 0][0] / 3
+    smallest = t[t > 0][0] / 30
     up = np.geomspace(smallest, 100 * t[-1], SHIFTS)
     down = -np.geomspace(smallest, t[-1], SHIFTS // 2)
     shifts = np.concatenate([down, [0.0], up])[:, None]

@@ -124,7 +124,7 @@ def normal_matrix(operator: Population | Rows | Gram) -> np.ndarray | None:
     return rows.T @ rows / len(rows)
 
 
-def cheaper_form(m: int, p: int, uses: float) -> Form:
+def cheaper_form(m: int, p: int, uses: int) -> Form:
     """The form of A*A that costs fewer operations over `uses` applications to one instance.
 
     Rows: 4 m p an application. Gram: 2 m p^2 once, then 2 p^2 an application.

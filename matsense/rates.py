@@ -112,7 +112,7 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
         found = e if p.law == "neither" else p
         return found if found.law != "neither" else refused(joint_reason(p, e), decay).fit
     # Both hold: their residuals are compared where both windows reach.
-    later = max(power.start, exponential.start)
+    later = min(max(power.start, exponential.start), decay.end - 1)
     rss_p = spread(power.misfit[later - power.start : decay.end - power.start])
     rss_e = spread(exponential.misfit[later - exponential.start :])
     if abs(rss_e - rss_p) <= EVIDENCE * min(power.variance, exponential.variance):
@@ -238,6 +238,8 @@ def floor_suspected(decay: Decay, curve: Scan, plain: Candidate) -> bool:
     derivatives of the law, on the chosen window and on earlier ones that, given a floor, would be
     as quiet. A late window may also hide the bend in a shift that turns negative.
     """
+    if plain.fit.se <= RESOLUTION * plain.fit.value:
+        return False  # exact: what is left is rounding
     f = curve.frame
     k = int(np.searchsorted(f.starts, plain.start))
     if curve.scale[k] * math.exp(min(2 * curve.doubt[k], 50.0)) < curve.first[k]:

@@ -45,8 +45,9 @@ def short_stall(t: Array, x: Array, z: Array) -> int | None:
     """First of the last few ticks if all of them lie far above where the ticks before point.
 
     Too few to be seen as flat, they would still bend the law. Its stand-in is the parabola through
-    the `SMALLEST_WINDOW` ticks before them, continued, in t or in x = log t: both laws pass below
-    it, for their third derivatives are not positive in either.
+    the `SMALLEST_WINDOW` ticks before them, continued, in t or in x = log t: neither law
+    passes far above it, for their third derivatives are negative or small in both. A slower law
+    that shows on so few ticks cannot be told from a floor.
     """
     for a in range(max(len(z) - SMALLEST_WINDOW, SMALLEST_WINDOW), len(z)):
         before = slice(a - SMALLEST_WINDOW, a)

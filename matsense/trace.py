@@ -14,7 +14,7 @@ Ticks = Int[np.ndarray, " ticks"]
 
 
 def log_ticks(steps: int, per_decade: int = 30) -> Ticks:
-    """0, then integers equally spaced in log t up to `steps` (every integer where they are dense)."""
+    """0, then integers equally spaced in log t up to `steps`, each once."""
     count = int(np.ceil(np.log10(max(steps, 2)) * per_decade)) + 1
     return np.unique(np.concatenate([[0], np.round(np.geomspace(1, steps, count))]).astype(int))
 

@@ -31,7 +31,7 @@ class Trend:
         others = tuple(sorted((k, v) for k, v in params.items() if k != self.axis))
         return others if self.kind == "threshold" else (*others, ("seed", seed))
 
-    def of(self, axis: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
+    def of(self, axis: Sequence[float | int], estimates: Sequence[Estimate]) -> Estimate:
         """The trend's own estimate from one group."""
         for estimate in estimates:
             if math.isnan(estimate.value):
@@ -77,8 +77,8 @@ def threshold(x: np.ndarray, success: np.ndarray) -> Estimate:
     """Where the success probability crosses 1/2, by a logistic curve in log x (delta method).
 
     Needs overlap (some x with both outcomes, or outcomes out of order): otherwise the likelihood
-    has no maximum and only a bracket is known; its middle is returned with the bracket's
-    half-width, a quarter of the bracket standing for one standard error.
+    has no maximum and only a bracket is known, whose middle is returned with its half-width as
+    twice the standard error.
     """
     log_x = np.log(x)
     failed, passed = log_x[success < 0.5], log_x[success >= 0.5]

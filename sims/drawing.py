@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from matsense.claims import Claim, Run
 from matsense.judge import compared
@@ -19,7 +20,7 @@ from matsense.judge import compared
 # Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
 COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-STYLE = {
+STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
@@ -30,17 +31,17 @@ STYLE = {
     "legend.fontsize": 7,
     "lines.linewidth": 1.0,
     "lines.markersize": 3.0,
-    "svg.hashsalt": "matsense",
+    "axes.titlepad": 4.0,
 }
+plt.rcParams.update(STYLE)
 
 
 def canvas(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     """A figure of rows by columns panels, lettered by `panel`."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(6.2 * columns, 2.9 * rows), layout="constrained", squeeze=False
-        )
-        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(6.2 * columns, 2.9 * rows), layout="constrained", squeeze=False
+    )
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return figure, list(axes.flat)
 
 
@@ -58,6 +59,12 @@ def panel(ax: Axes, letter: str, title: str, x: str, y: str, scales: str = "line
 def legend(ax: Axes, title: str | None = None) -> None:
     """A legend beside the panel, where it cannot cover data."""
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title=title, title_fontsize=7)
+
+
+def plain_ticks(ax: Axes, places: Sequence[float]) -> None:
+    """Ticks of a logarithmic x axis at the values that were run, as plain numbers."""
+    ax.set_xticks(list(places), [f"{x:g}" for x in places])
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def empty(ax: Axes) -> None:
@@ -150,7 +157,6 @@ def save(figure: Figure, stem: Path) -> None:
     """Writes stem.png and stem.pdf, without dates, each replaced whole."""
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         temporary = stem.with_name(f".{stem.name}.tmp{suffix}")
-        with plt.rc_context(STYLE):
-            figure.savefig(temporary, dpi=110, metadata=metadata)
+        figure.savefig(temporary, dpi=110, metadata=metadata)
         temporary.replace(stem.with_suffix(suffix))
     plt.close(figure)

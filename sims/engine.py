@@ -42,7 +42,7 @@ def blocks(study: str, sweeps: Sequence[Sweep], points: Sequence[Point]) -> list
     shapes: dict[Any, tuple[Sweep, Params, dict[Any, list[Point]]]] = {}
     for point in points:
         sweep = named[point.sweep]
-        static = sweep.static(point.params)
+        static: Params = sweep.static(point.params)
         key = (sweep.name, *static.items())
         own = tuple(point.params[axis] for axis in (*sweep.shape, *sweep.instance))
         _, _, by_instance = shapes.setdefault(key, (sweep, static, {}))

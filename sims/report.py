@@ -70,8 +70,8 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
         call = f"[{STYLE[v.call]}]{v.call}[/]"
         table.add_row(
             v.claim.id,
-            escape(v.claim.measured),
-            escape(v.claim.prediction),
+            escape(v.claim.plain),
+            escape(f"{v.claim.measured} {v.claim.prediction}"),
             escape(measured(v)),
             counts(v),
             call,
@@ -99,6 +99,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "claim": claim.id,
         "cite": claim.cite,
         "statement": claim.statement,
+        "plain": claim.plain,
         "measures": claim.measured,
         "predicted": claim.prediction,
         "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
@@ -185,8 +186,8 @@ def _cell(x: float) -> str:
 def markdown_table(folder: Path, names: Sequence[str]) -> str:
     """The README's table: every claim of every study with a verdict.json under `folder`."""
     rows = [
-        "| study | claim | measures | predicted | measured | runs | verdict | control |",
-        "|---|---|---|---|---|---|---|---|",
+        "| study | claim | predicted | measured | runs | verdict | control |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in names:
         path = folder / name / "verdict.json"
@@ -201,7 +202,8 @@ def _row(study: str, claim: dict[str, Any]) -> str:
     shown = number(value) if low == high else f"{number(value)} [{number(low)}, {number(high)}]"
     control = claim.get("control")
     outcome = "-" if control is None else control["verdict"]
-    cells = [study, claim["claim"], claim["measures"], claim["predicted"], shown]
+    predicted = f"{claim['measures']} {claim['predicted']}"
+    cells = [study, claim["plain"], predicted, shown]
     cells += [str(claim["runs_judged"]), claim["verdict"], outcome]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -30,7 +30,8 @@ def rebalance(
     F, G = state
     U, S, Vt = jnp.linalg.svd(F, full_matrices=False)
     beta = jnp.sqrt(beta_squared)
-    return Factors(beta * U * columns_below(k, F.shape[1]), (G @ Vt.T) * S / beta)
+    real = columns_below(k, F.shape[1])
+    return Factors(jnp.where(real, beta * U, 0.0), (G @ Vt.T) * S / beta)
 
 
 def one_step_gd(

@@ -24,7 +24,8 @@ def null_projector(
     Columns beyond k only pad the factor and are projected out as well.
     """
     _, _, Vt = jnp.linalg.svd(signal_rows, full_matrices=False)
-    return jnp.diag(1.0 * columns_below(k, signal_rows.shape[1])) - Vt.T @ Vt
+    real = columns_below(k, signal_rows.shape[1]).astype(Vt.dtype)
+    return jnp.diag(real) - Vt.T @ Vt
 
 
 def null_block(
@@ -35,8 +36,8 @@ def null_block(
 
 
 def null_block_curve(
-    s0: Float[Array, "*batch width"], eta: Scalar, t: Float[Array, "*batch"]
-) -> Float[Array, "*batch"]:
+    s0: Float[Array, " width"], eta: Scalar, t: Float[Array, " ticks"]
+) -> Float[Array, " ticks"]:
     """sym-over: e_t -> sum_i (1 / (1/s_{0,i}^2 + 2 eta t))^2 once the signal has converged.
 
     Derived: on the null space of the signal rows the update is s <- s (1 - eta s^2), whose flow
@@ -118,7 +119,9 @@ def limit_rate(
     return float(-2 * np.log1p(-eta * curvature[len(curvature) - rank]))
 
 
-def finite_sample_factor(n: int, excess: int, m: Scalar) -> Scalar:
+def finite_sample_factor(
+    n: int, excess: int, m: float | Float[Array, "..."]
+) -> Float[Array, "..."]:
     """(1 - sqrt(n (k - r) / m))^2, by which m measurements multiply the asym-over rate.
 
     A heuristic (derived from the Marchenko-Pastur edge): the decaying block G W has n (k - r)

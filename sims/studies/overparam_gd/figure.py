@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -112,9 +113,8 @@ def symmetric_exponent(ax: Axes, runs: list[Run]) -> None:
         if k == same[0].params["r"]:
             continue
         t = same[0].quantities["t"][1:]
-        slope = drawing.stack(
-            same, lambda run, t=t: -local_exponent(t, run.quantities["squared_error"][1:])
-        )
+        errors = drawing.stack(same, lambda run: run.quantities["squared_error"][1:])
+        slope = np.stack([-local_exponent(t, error) for error in errors])
         drawing.traces(ax, t, slope, index, f"k = r + {k - same[0].params['r']}")
     ax.axhline(-2.0, color="black", label="-2")
     ax.set_ylim(-8, 0.5)
@@ -178,6 +178,17 @@ def finite_m(
     p = chosen[0].params
     size = p["n"] * (p["n"] + 1) // 2 if "n" in p else p["n1"] * p["n2"]
     ax.axvline(size, color="0.4", linestyle=":", label=f"m = {size}: plain\nleast squares beyond")
+    drawing.plain_ticks(ax, values(chosen, "m"))
+
+
+def sizes(runs: list[Run], sweep: str) -> str | None:
+    """The sizes and the start of a finite-m panel, for its legend."""
+    chosen = pick(runs, sweep)
+    if not chosen:
+        return None
+    p = chosen[0].params
+    shape = f"n = {p['n']}" if "n" in p else f"{p['n1']} x {p['n2']}"
+    return f"{shape}, $\\alpha$ = {typical(chosen, alpha=0.5)['alpha']:g}"
 
 
 def finite_m_constant(ax: Axes, runs: list[Run]) -> None:
@@ -188,7 +199,7 @@ def finite_m_constant(ax: Axes, runs: list[Run]) -> None:
         ax, runs, "symmetric_sensing", 0.5, lambda run: law.scaled_error(run) / law.excess(run)
     )
     ax.axhline(1.0, color="black", label="population")
-    drawing.legend(ax, "n = 50, $\\alpha$ = 0.5")
+    drawing.legend(ax, sizes(runs, "symmetric_sensing"))
 
 
 def finite_m_exponent(ax: Axes, runs: list[Run]) -> None:
@@ -197,7 +208,7 @@ def finite_m_exponent(ax: Axes, runs: list[Run]) -> None:
     drawing.panel(ax, "f", title, "m", "fitted exponent p of $(t+t_0)^{-p}$", "log linear")
     finite_m(ax, runs, "symmetric_sensing", 0.5, lambda run: law.EXPONENT(run).value)
     ax.axhline(2.0, color="black", label="population")
-    drawing.legend(ax, "n = 50, $\\alpha$ = 0.5")
+    drawing.legend(ax, sizes(runs, "symmetric_sensing"))
 
 
 def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
@@ -211,9 +222,9 @@ def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
     for index, k in enumerate(values(chosen, "k"), start=1):
         p = chosen[0].params
         m = np.geomspace(min(values(chosen, "m")) * 0.9, max(values(chosen, "m")) * 1.1, 60)
-        factor = np.asarray(finite_sample_factor(p["n2"], k - p["r"], m))
+        factor = np.asarray(finite_sample_factor(p["n2"], k - p["r"], jnp.asarray(m)))
         drawing.theory(ax, m, factor, index, label=f"heuristic, k = r + {k - p['r']}")
-    drawing.legend(ax, "n = 40 x 30, $\\alpha$ = 0.5")
+    drawing.legend(ax, sizes(runs, "asymmetric_sensing"))
 
 
 def _at(params: dict[str, Any]) -> str:

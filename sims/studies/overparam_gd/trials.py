@@ -77,7 +77,7 @@ def symmetric_trial(
         }
 
     ticks = log_ticks(steps, per_decade=30)
-    return {"t": ticks, **run(solver, solver.init(start), ticks, record)[1]}
+    return {"t": jnp.asarray(ticks), **run(solver, solver.init(start), ticks, record)[1]}
 
 
 def asymmetric_trial(
@@ -118,7 +118,7 @@ def one_step_trial(
     final, recorded = run(solver, solver.init(*start), ticks, record)
     signal_rows = problem.truth.U.T @ final.factors.F
     return {
-        "t": ticks,
+        "t": jnp.asarray(ticks),
         "null_imbalance": theory.null_imbalance(*start, signal_rows, k),
         "switched_at": final.switched_at,
         "F": final.factors.F,
@@ -157,7 +157,13 @@ def _descend(problem: Sensing, start: Factors, k: Array, eta: Array, steps: int)
     ticks = _exponential_ticks(steps)
     final, recorded = run(solver, solver.init(*start), ticks, record)
     null_imbalance = theory.null_imbalance(*start, problem.truth.U.T @ final.F, k)
-    return {"t": ticks, "null_imbalance": null_imbalance, "F": final.F, "G": final.G, **recorded}
+    return {
+        "t": jnp.asarray(ticks),
+        "null_imbalance": null_imbalance,
+        "F": final.F,
+        "G": final.G,
+        **recorded,
+    }
 
 
 def _errors(problem: Sensing, state: Factors) -> Quantities:

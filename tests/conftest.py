@@ -1,0 +1,16 @@
+"""Every test runs with shapes and types checked at each call of matsense, and strict dtypes."""
+
+import os
+
+from jaxtyping import install_import_hook
+
+# Before anything imports the packages: the hook rewrites them as they load.
+hook = install_import_hook(["matsense"], "beartype.beartype")
+
+import jax  # noqa: E402
+
+import matsense  # noqa: E402, F401
+import sims  # noqa: E402, F401
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"

@@ -1,0 +1,134 @@
+"""Blocks: fixed widths, bits that depend on the run alone, failures that stay alone."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from sims import engine
+from sims.engine import Block, blocks, run_all, run_block, time_left
+from sims.store import Record
+from sims.study import Point, Sweep, load, points
+
+STUDY = "overparam_gd"
+GRIDS = {
+    "symmetric": {"n": (12,), "r": (2,), "steps": (60,), "kappa": (1.0, 2.0), "k": (2, 3, 4)},
+    "symmetric_sensing": {"n": (8,), "r": (2,), "steps": (60,), "m": (30, 60), "k": (2, 3)},
+    "one_step": {"n1": (9,), "n2": (7,), "r": (2,), "steps": (60,), "k": (3,), "kappa": (1.0,)},
+}
+
+
+def small(name: str, **axes: tuple) -> Sweep:
+    return load(STUDY).sweep(name).with_axes({**GRIDS[name], **axes})
+
+
+def results(wanted: list[Point], sweep: Sweep, jobs: int = 1, backend: str | None = None) -> dict[str, Record]:
+    found = {}
+    for _, records, _ in run_all(blocks(STUDY, [sweep], wanted), jobs, backend):
+        found |= {record.point.id: record for record in records}
+    return found
+
+
+def assert_equal_bits(a: Record, b: Record) -> None:
+    assert a.status == b.status == "ok", (a.message, b.message)
+    for name, array in a.quantities.items():
+        np.testing.assert_array_equal(array, b.quantities[name], err_msg=name)
+
+
+@pytest.fixture(scope="module", params=sorted(GRIDS))
+def whole(request: pytest.FixtureRequest) -> Iterator[tuple[Sweep, dict[str, Record]]]:
+    sweep = small(request.param)
+    yield sweep, results(points(STUDY, sweep, 3, "float64"), sweep)
+
+
+def test_every_run_is_computed_once(whole: tuple[Sweep, dict[str, Record]]) -> None:
+    sweep, found = whole
+    wanted = points(STUDY, sweep, 3, "float64")
+    assert len({p.id for p in wanted}) == len(wanted)
+    assert set(found) == {p.id for p in wanted}
+
+
+def test_bits_do_not_depend_on_the_company(whole: tuple[Sweep, dict[str, Record]]) -> None:
+    """One run alone in its block, and a sparse half in reverse order: the same bits."""
+    sweep, found = whole
+    wanted = points(STUDY, sweep, 3, "float64")
+    alone = wanted[len(wanted) // 2]
+    assert_equal_bits(results([alone], sweep)[alone.id], found[alone.id])
+    half = results(wanted[::-2], sweep)
+    for id, record in half.items():
+        assert_equal_bits(record, found[id])
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
+    sweep = small("symmetric_sensing")
+    wanted = points(STUDY, sweep, 2, "float64")
+    serial, parallel = results(wanted, sweep), results(wanted, sweep, jobs=2, backend=backend)
+    assert set(serial) == set(parallel)
+    for id, record in serial.items():
+        assert_equal_bits(record, parallel[id])
+
+
+def test_grown_axes_keep_old_ids_and_instances() -> None:
+    old = {p.id for p in points(STUDY, small("symmetric"), 2, "float64")}
+    new = {p.id for p in points(STUDY, small("symmetric", alpha=(0.5, 0.2, 0.1, 0.3)), 3, "float64")}
+    assert old < new
+
+
+def test_ids_tell_precision_and_parameters_apart() -> None:
+    sweep = small("symmetric")
+    a, b = points(STUDY, sweep, 1, "float64"), points(STUDY, sweep, 1, "float32")
+    assert {p.id for p in a}.isdisjoint(p.id for p in b)
+    wide = dataclasses.replace(sweep, lanes_wide=4)
+    assert {p.id for p in a}.isdisjoint(p.id for p in points(STUDY, wide, 1, "float64"))
+
+
+def test_blocks_share_shapes_and_respect_widths() -> None:
+    sweep = small("symmetric")
+    packed = blocks(STUDY, [sweep], points(STUDY, sweep, 4, "float64"))
+    for block in packed:
+        assert len(block.points) <= sweep.instances_wide
+        assert all(len(row) <= sweep.lanes_wide for row in block.points)
+        assert len({len(row) for row in block.points}) == 1
+    assert sum(block.runs for block in packed) == 2 * 3 * 3 * 4
+
+
+def test_wide_ranks_get_a_wider_padding_and_the_same_numbers() -> None:
+    sweep = small("symmetric", k=(3, 9))
+    assert {b.static["width"] for b in blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))} == {8, 12}
+
+
+def test_divergence_is_a_status_not_an_error() -> None:
+    sweep = small("symmetric", eta=(5.0, 0.1), k=(2,), alpha=(0.5,), kappa=(1.0,))
+    found = results(points(STUDY, sweep, 1, "float64"), sweep)
+    by_eta = {record.point.params["eta"]: record for record in found.values()}
+    assert (by_eta[5.0].status, by_eta[0.1].status) == ("diverged", "ok")
+    assert not np.isfinite(by_eta[5.0].quantities["squared_error"][-1])
+
+
+def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = small("symmetric", k=(2, 3), alpha=(0.5,), kappa=(1.0,))
+
+    def after(problem: object, quantities: dict, k: int, kappa: float) -> dict:
+        if k == 3:
+            raise ValueError("no answer\nfor k = 3")
+        return quantities
+
+    broken = dataclasses.replace(sweep, after=after)
+    study = dataclasses.replace(load(STUDY), sweeps=(broken,))
+    monkeypatch.setattr(engine, "load", lambda name: study)
+    (block,) = blocks(STUDY, [broken], points(STUDY, sweep, 2, "float64"))
+    _, records, _ = run_block(block)
+    status = {(r.point.params["k"], r.point.seed): (r.status, r.message) for r in records}
+    assert status[2, 0] == status[2, 1] == ("ok", "")
+    assert status[3, 0] == status[3, 1] == ("failed", "ValueError: no answer")
+
+
+def test_time_left_uses_what_was_measured() -> None:
+    def block(n: int) -> Block:
+        return Block("s", "w", {"n": n}, ())
+
+    assert np.isnan(time_left([block(1)], {}, 2))
+    seen = {engine.shape_of(block(1)): [9.0, 2.0, 2.0], engine.shape_of(block(2)): [4.0]}
+    assert time_left([block(1), block(1), block(2)], seen, 2) == pytest.approx((2 + 2 + 4) / 2)

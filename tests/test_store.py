@@ -1,0 +1,103 @@
+"""The store: what is written is read back to the bit; what is broken is set aside and said."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+
+from matsense.errors import InvalidInput
+from sims.store import Record, Store
+from sims.study import Point
+
+
+def record(i: int, sweep: str = "s", status: str = "ok") -> Record:
+    rng = np.random.default_rng(i)
+    quantities = {
+        "t": np.arange(4.0),
+        "error": rng.normal(size=4),
+        "vector": rng.normal(size=(4, 3)),
+        "scalar": rng.normal(size=()),
+    }
+    if status == "diverged":
+        quantities["error"] = np.array([1.0, np.inf, np.nan, -np.inf])
+    return Record(Point(f"{i:032x}", sweep, {"n": 5, "alpha": 0.1 * i}, i), status, quantities)
+
+
+def test_round_trip_is_exact_and_divergence_is_kept(tmp_path: Path) -> None:
+    records = [record(0), record(1), record(2, status="diverged")]
+    Store(tmp_path).write(records)
+    store = Store(tmp_path)
+    assert store.known() == {r.point.id for r in records}
+    runs = store.read([r.point for r in records] + [record(9).point])
+    assert [run.status for run in runs] == ["ok", "ok", "diverged", "missing"]
+    for run, r in zip(runs, records, strict=False):
+        assert (run.params, run.seed) == (r.point.params, r.point.seed)
+        for name, array in r.quantities.items():
+            np.testing.assert_array_equal(run.quantities[name], array)
+
+
+def test_other_tools_read_a_sweep_as_one_table(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write([record(0), record(1)])
+    store.write([record(2)])
+    table = ds.dataset(tmp_path / "runs", partitioning="hive", format="parquet", exclude_invalid_files=True)
+    frame = table.to_table(columns=["run", "sweep", "seed", "param.alpha"]).sort_by("seed")
+    assert frame["param.alpha"].to_pylist() == [0.1 * i for i in range(3)]
+    assert set(frame["sweep"].to_pylist()) == {"s"}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign"])
+def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    store.write([record(0)])
+    store.write([record(1)])
+    part = next(p for p in store.parts() if p.name.startswith(f"{1:032x}"[:12]) or True)
+    content = part.read_bytes()
+    part.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "foreign": b"hello" * 99}[damage])
+    fresh = Store(tmp_path)
+    assert len(fresh.known()) == 1
+    assert len(fresh.notices) == 1
+    assert part.name in fresh.notices[0]
+    assert part.with_name(part.name + ".unreadable").exists()
+    assert len(Store(tmp_path).known()) == 1
+
+
+def test_two_writers_of_one_run_are_read_once(tmp_path: Path) -> None:
+    Store(tmp_path).write([record(0)])
+    Store(tmp_path).write([record(0), record(1)])
+    assert len(Store(tmp_path).parts()) == 2
+    runs = Store(tmp_path).read([record(0).point, record(1).point])
+    assert [run.seed for run in runs] == [0, 1]
+
+
+def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a" / "b")
+    assert store.known() == set()
+    store.write([])
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.write([record(0)])
+    before = sorted(p.name for p in (tmp_path / "runs").rglob("*"))
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.write([record(1)])
+    assert sorted(p.name for p in (tmp_path / "runs").rglob("*")) == before
+
+
+@pytest.mark.parametrize("mark", ['{"format": 99}', "nonsense"])
+def test_a_store_of_another_version_is_refused(tmp_path: Path, mark: str) -> None:
+    Store(tmp_path).write([record(0)])
+    (tmp_path / "runs" / "store.json").write_text(mark)
+    with pytest.raises(InvalidInput, match="use another --out"):
+        Store(tmp_path)
+    assert json.dumps(mark)

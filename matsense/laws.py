@@ -130,21 +130,19 @@ def drift(q: Array, columns: Array, misfit: Array, variance: Array, se2: Array, 
     is misfit and is charged to the error.
     """
     c0, c1 = columns[:, :, 0], columns[:, :, 1]
-    later = f.mask.T
-
-    def sums(v: Array) -> Array:
-        return v @ later  # (K, n) -> (K, K): row k summed over window j
-
-    s00, s01, s11 = sums(c0 * c0), sums(c0 * c1), sums(c1 * c1)
+    inside = f.mask.T  # (K, n) @ inside: row k summed over window j
+    s00, s01, s11 = (c0 * c0) @ inside, (c0 * c1) @ inside, (c1 * c1) @ inside
     determinant = s00 * s11 - s01**2
     # A law that has all but vanished below its floor in window j tells nothing there.
     determinant = np.where(determinant > 1e-12 * s00 * s11 + 1e-200, determinant, np.inf)
-    slope = (s00 * sums(c1 * misfit) - s01 * sums(c0 * misfit)) / determinant
+    slope = (s00 * ((c1 * misfit) @ inside) - s01 * ((c0 * misfit) @ inside)) / determinant
     own = s00 / determinant
     shared = np.zeros_like(own)
     for i in range(q.shape[2]):
         along = q[:, :, i]
-        shared += ((s00 * sums(c1 * along) - s01 * sums(c0 * along)) / determinant) ** 2
+        shared += (
+            (s00 * ((c1 * along) @ inside) - s01 * ((c0 * along) @ inside)) / determinant
+        ) ** 2
     noise = variance[:, None] * np.maximum(own - shared, 0.0)
     told = (f.starts > f.starts[:, None]) & (variance[:, None] * own <= TELLING**2 * se2[:, None])
     excess = np.maximum(slope**2 - CHANCE**2 * noise, 0.0)
@@ -275,20 +273,28 @@ def scan_power(t: Array, z: Array) -> Scan:
 
 def tangent(x: Array, d: Array, z: Array, f: Frame) -> tuple[Array, Array, Array]:
     """Of z on (1, x): the exponent and rss; of its residual on (1, x, d): the coefficient of d."""
-
-    def centred(v: Array) -> Array:
-        v = v * f.mask
-        return v - f.mask * (v.sum(1) / f.counts)[:, None]
-
-    def dot(u: Array, v: Array) -> Array:
-        return np.einsum("kn,kn->k", u, v)
-
-    x, d, z = centred(x), centred(d), centred(z)
+    x, d, z = centred(x, f), centred(d, f), centred(z, f)
     xx = dot(x, x) + 1e-300
     slope = dot(x, z) / xx
     residual = z - slope[:, None] * x
     d = d - (dot(x, d) / xx)[:, None] * x
     return -slope, dot(d, residual) / (dot(d, d) + 1e-300), dot(residual, residual)
+
+
+def centred(v: Array, f: Frame) -> Array:
+    """v (K, n) or (n,) less its mean over each window, zero outside; (K, n)."""
+    v = v * f.mask
+    return v - f.mask * (v.sum(1) / f.counts)[:, None]
+
+
+def dot(u: Array, v: Array) -> Array:
+    """Row by row, (K,)."""
+    return np.einsum("kn,kn->k", u, v)
+
+
+def tails(v: Array, f: Frame) -> Array:
+    """The last axis summed over each window, by one running sum; (..., K)."""
+    return np.cumsum(v[..., ::-1], axis=-1)[..., ::-1][..., f.starts]
 
 
 def coarse_shift(t: Array, z: Array, f: Frame) -> Array:
@@ -301,12 +307,8 @@ def coarse_shift(t: Array, z: Array, f: Frame) -> Array:
     x = np.log(np.where(argument > 0, argument, 1.0))
     x = x - x[:, -1:]
     z = z - z[-1]
-
-    def tail(v: Array) -> Array:
-        return np.cumsum(v[..., ::-1], axis=-1)[..., ::-1][..., f.starts]
-
-    sx, sz = tail(x), tail(z)
-    vxx, vxz = tail(x * x) - sx**2 / f.counts, tail(x * z) - sx * sz / f.counts
+    sx, sz = tails(x, f), tails(z, f)
+    vxx, vxz = tails(x * x, f) - sx**2 / f.counts, tails(x * z, f) - sx * sz / f.counts
     legal = (argument[:, f.starts] > 0) & (vxx > 0)
     gain = vxz**2 / np.where(legal, vxx, 1.0)
     return shifts[np.argmax(np.where(legal, gain, -np.inf), axis=0), 0]

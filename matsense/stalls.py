@@ -8,7 +8,7 @@ LEAST_STALL = 5  # ticks that make a floor
 FLAT = 0.02  # |d log y / d log t| below this is flat even where it is seen not to be zero
 OUTLYING = 8.0  # prediction errors by which a handful of last ticks must miss to be a floor
 BREAK = 4.0  # the decay before a floor is this many times what the floor may still hide
-LEAST_NATS_HIDDEN = 3.5  # an end that may fall by more is no floor
+HIDDEN = 2.0  # nats: a whole trace that may, within its error, fall by more is not flat
 
 
 def find_stall(t: Array, z: Array) -> int | None:
@@ -29,7 +29,7 @@ def find_stall(t: Array, z: Array) -> int | None:
         before = int(np.searchsorted(x, x[a] - span[k]))
         if before == 0:
             # Nothing as long came before: either it is the whole trace or a decay of a few ticks.
-            if hidden[k] < LEAST_NATS_HIDDEN and (a == 0 or span[k] > 0.5 * (x[-1] - x[0])):
+            if hidden[k] < HIDDEN and (a == 0 or span[k] > 0.5 * (x[-1] - x[0])):
                 return a
             if a < 2:
                 continue

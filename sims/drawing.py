@@ -57,7 +57,9 @@ def panel(ax: Axes, letter: str, title: str, x: str, y: str, scales: str = "line
 
 
 def legend(ax: Axes, title: str | None = None) -> None:
-    """A legend beside the panel, where it cannot cover data."""
+    """A legend beside the panel, where it cannot cover data; none if there is nothing to name."""
+    if not ax.get_legend_handles_labels()[0]:
+        return
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title=title, title_fontsize=7)
 
 

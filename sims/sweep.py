@@ -73,15 +73,18 @@ def check_jobs(jobs: int) -> int:
 def check_backend(name: str | None) -> None:
     """Raises InvalidInput for a joblib backend that is unknown or not installed."""
     known = {*BACKENDS, *EXTERNAL_BACKENDS}
-    if name is None or name in BACKENDS:
+    if name is None:
         return
     if name not in known:
         raise InvalidInput(f"--backend {name}", "joblib has no such backend", nearest(name, known))
     try:
-        EXTERNAL_BACKENDS[name]()
-    except (ImportError, ValueError):
+        joblib.parallel_config(backend=name).unregister()
+    except (ImportError, ValueError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
         raise InvalidInput(
-            f"--backend {name}", "it is not installed", f"pip install {name}, or use loky"
+            f"--backend {name}",
+            f"it cannot be used here ({why})",
+            f"pip install {name}, or use loky",
         ) from None
 
 

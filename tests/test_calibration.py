@@ -53,29 +53,24 @@ REDUCED = [
 
 
 @pytest.mark.parametrize("name", REDUCED)
-def test_intervals_cover(name):
+def test_intervals_cover_and_the_right_law_is_named(name):
     tally = measure(COVERAGE[name], TRACES)
     at_least(tally.covered, tally.right, KNOWN.get(name, 0.93))
-
-
-@pytest.mark.parametrize("name", REDUCED)
-def test_the_right_law_is_named_or_none(name):
-    tally = measure(COVERAGE[name], TRACES // 2)
-    assert tally.traces - tally.right - tally.neither <= 2
+    # Wrong names are worse than none.
+    at_least(tally.right + tally.neither, tally.traces, 0.99)
     # Closed-form sums whose slowest term has not set in are refused, rightly.
-    if "closed form" not in name:
-        at_least(tally.right, tally.traces, 0.75)
+    at_least(tally.right, tally.traces, 0.7 if "closed form" in name else 0.9)
 
 
 @pytest.mark.parametrize("row", control_rows(), ids=lambda row: row.name)
 def test_wrong_claims_are_contradicted(row):
-    tally = measure(row, TRACES)
+    tally = measure(row, TRACES // 2)
     at_least(tally.contradicted, tally.traces, 0.95)
 
 
 @pytest.mark.parametrize("row", hopeless_rows(), ids=lambda row: row.name)
 def test_hopeless_traces_are_not_answered(row):
-    tally = measure(row, TRACES)
+    tally = measure(row, TRACES // 2)
     none = tally.neither + (tally.right if row.law == "plateau" else 0)
     at_least(none, tally.traces, 0.95)
 
@@ -83,7 +78,7 @@ def test_hopeless_traces_are_not_answered(row):
 def test_intervals_are_not_needlessly_wide():
     """Pooled over noisy rows the coverage stays under 99%: caution alone would pass the others."""
     noisy = [row for name, row in COVERAGE.items() if "AR(1)" in name or "noise 0.3" in name]
-    tallies = [measure(row, 40) for row in noisy]
+    tallies = [measure(row, 15) for row in noisy]
     covered, right = sum(m.covered for m in tallies), sum(m.right for m in tallies)
     assert covered <= stats.binom.ppf(1 - ALARM, right, 0.99) and covered < right
 

@@ -23,7 +23,9 @@ def small(name: str, **axes: tuple) -> Sweep:
     return load(STUDY).sweep(name).with_axes({**GRIDS[name], **axes})
 
 
-def results(wanted: list[Point], sweep: Sweep, jobs: int = 1, backend: str | None = None) -> dict[str, Record]:
+def results(
+    wanted: list[Point], sweep: Sweep, jobs: int = 1, backend: str | None = None
+) -> dict[str, Record]:
     found = {}
     for _, records, _ in run_all(blocks(STUDY, [sweep], wanted), jobs, backend):
         found |= {record.point.id: record for record in records}
@@ -72,7 +74,9 @@ def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
 
 def test_grown_axes_keep_old_ids_and_instances() -> None:
     old = {p.id for p in points(STUDY, small("symmetric"), 2, "float64")}
-    new = {p.id for p in points(STUDY, small("symmetric", alpha=(0.5, 0.2, 0.1, 0.3)), 3, "float64")}
+    new = {
+        p.id for p in points(STUDY, small("symmetric", alpha=(0.5, 0.2, 0.1, 0.3)), 3, "float64")
+    }
     assert old < new
 
 
@@ -96,7 +100,9 @@ def test_blocks_share_shapes_and_respect_widths() -> None:
 
 def test_wide_ranks_get_a_wider_padding_and_the_same_numbers() -> None:
     sweep = small("symmetric", k=(3, 9))
-    assert {b.static["width"] for b in blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))} == {8, 12}
+    assert {
+        b.static["width"] for b in blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
+    } == {8, 12}
 
 
 def test_divergence_is_a_status_not_an_error() -> None:

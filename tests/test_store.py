@@ -43,7 +43,9 @@ def test_other_tools_read_a_sweep_as_one_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write([record(0), record(1)])
     store.write([record(2)])
-    table = ds.dataset(tmp_path / "runs", partitioning="hive", format="parquet", exclude_invalid_files=True)
+    table = ds.dataset(
+        tmp_path / "runs", partitioning="hive", format="parquet", exclude_invalid_files=True
+    )
     frame = table.to_table(columns=["run", "sweep", "seed", "param.alpha"]).sort_by("seed")
     assert frame["param.alpha"].to_pylist() == [0.1 * i for i in range(3)]
     assert set(frame["sweep"].to_pylist()) == {"s"}
@@ -56,7 +58,9 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     store.write([record(1)])
     part = next(p for p in store.parts() if p.name.startswith(f"{1:032x}"[:12]) or True)
     content = part.read_bytes()
-    part.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "foreign": b"hello" * 99}[damage])
+    part.write_bytes(
+        {"truncated": content[: len(content) // 2], "empty": b"", "foreign": b"hello" * 99}[damage]
+    )
     fresh = Store(tmp_path)
     assert len(fresh.known()) == 1
     assert len(fresh.notices) == 1

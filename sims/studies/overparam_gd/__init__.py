@@ -8,7 +8,7 @@ updates in `matsense.theory.overparam`; each run is held against its own instanc
 Example: `python -m sims.sweep overparam_gd --set k=3,4 --set alpha=0.3`.
 """
 
-from sims.studies.overparam_gd import claims, figure, sweeps
+from sims.studies.overparam_gd import claims, figure, laws, sweeps
 from sims.study import Study
 
 study = Study(
@@ -19,6 +19,6 @@ study = Study(
     claims=claims.claims,
     draw=figure.draw,
     observable="squared_error",
-    start=claims.start,
-    predicted=claims.predicted,
+    start=laws.start,
+    predicted=laws.predicted,
 )

@@ -13,7 +13,7 @@ from matsense.judge import Verdict
 from matsense.rates import local_exponent
 from matsense.theory.overparam import finite_sample_factor
 from sims import drawing
-from sims.studies.overparam_gd import claims as law
+from sims.studies.overparam_gd import laws as law
 
 
 def pick(runs: Sequence[Run], sweep: str, **params: Any) -> list[Run]:

@@ -20,10 +20,19 @@ def check(
     n1: int | None = None,
     n2: int | None = None,
     m: int = 1,
+    balance: float = 1.0,
+    trigger: float = 1.0,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a start."""
     sensing.check_sizes(n1 or n or 0, n2 or n or 0, r, k, kappa, m)
-    for name, value in (("alpha", alpha), ("eta", eta), ("steps", steps)):
+    positive = {
+        "alpha": alpha,
+        "eta": eta,
+        "steps": steps,
+        "balance": balance,
+        "trigger": trigger,
+    }
+    for name, value in positive.items():
         if not (value > 0 and math.isfinite(value)):
             raise InvalidInput(f"{name} = {value}", "it must be positive", f"give {name} > 0")
 

@@ -76,10 +76,17 @@ def run_all(
 
     The caller writes the results: workers need no shared file system.
     """
-    parallel = joblib.Parallel(
-        n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs"
-    )
-    yield from parallel(joblib.delayed(run_block)(block) for block in pending)
+    try:
+        stream = joblib.Parallel(
+            n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs"
+        )
+    except ValueError:
+        # A backend that cannot stream results: in waves, so that a kill still loses only a few.
+        with joblib.Parallel(n_jobs=jobs, backend=backend) as parallel:
+            for wave in _batched(pending, 4 * jobs):
+                yield from parallel(joblib.delayed(run_block)(block) for block in wave)
+    else:
+        yield from stream(joblib.delayed(run_block)(block) for block in pending)
 
 
 def run_block(block: Block) -> tuple[Block, list[Record], float]:

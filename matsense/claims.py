@@ -91,6 +91,11 @@ class Claim:
         return f"{sign} {goal:g}{slack}"
 
 
+def stalled(run: Run, quantity: str, fit: rates.Fit, resolution: float) -> bool:
+    """Whether the trace ends on a floor above `resolution`: reached, not merely seen to come."""
+    return fit.floor > resolution and float(run.quantities[quantity][-1]) < 2 * fit.floor
+
+
 def rate(quantity: str, start: Number, resolution: float) -> Estimator:
     """Exponential rate in nats a step, of a trace that ends at `resolution` or still decays.
 
@@ -100,7 +105,7 @@ def rate(quantity: str, start: Number, resolution: float) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         fit = run.fit(quantity, start(run))
-        if fit.law in ("power", "plateau") or fit.floor > resolution:
+        if fit.law in ("power", "plateau") or stalled(run, quantity, fit, resolution):
             return Estimate(0.0)
         return fit.estimate
 
@@ -112,7 +117,7 @@ def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         fit = run.fit(quantity, start(run))
-        if fit.law == "plateau" or fit.floor > resolution:
+        if fit.law == "plateau" or stalled(run, quantity, fit, resolution):
             return Estimate(0.0)
         return Estimate(math.inf) if fit.law == "exponential" else fit.estimate
 

@@ -1,6 +1,108 @@
-"""Is the fit honest? A reduced rerun of `python -m sims.calibrate`, whose table is TABLE.
+"""Is the fit honest? A reduced rerun of `python -m sims.calibrate`.
 
-TABLE
+The full table, 500 traces a row, `--seed 1` (the method's constants were settled on seed 0). `>`:
+more than 99%, mostly rows without noise, where nothing is left to chance, and the error is rounding
+or an honest remainder of bias. `<`: less than 93%, two rows, both of t^-1/2 on linear ticks, where
+the one or two ticks that know the shift are spoilt by a transient or the end by a floor.
+
+95% intervals                                                   answered  coverage  half width
+power 0.5, log ticks, noise 0.02                                  100.0%     96.0%      0.0076
+power 0.5, log ticks, noise 0.1                                   100.0%     95.0%       0.039
+power 0.5, log ticks, noise 0.3                                    99.2%     96.4%        0.11
+power 0.5, log ticks, AR(1) 0.1                                    99.4%     94.4%       0.062
+power 0.5, log ticks, no shift, noise 0.1                         100.0%     93.6%        0.02
+power 0.5, log ticks, transient, exact                            100.0%    100.0%     2.3e-09 >
+power 0.5, log ticks, transient, noise 0.1                         99.0%     96.0%       0.068
+power 0.5, log ticks, floor, noise 0.1                             98.2%     95.7%        0.14
+power 0.5, linear ticks, noise 0.02                               100.0%     96.2%        0.01
+power 0.5, linear ticks, noise 0.1                                 99.2%     97.0%       0.048
+power 0.5, linear ticks, noise 0.3                                 86.8%     97.0%        0.14
+power 0.5, linear ticks, AR(1) 0.1                                 99.2%     97.8%       0.078
+power 0.5, linear ticks, no shift, noise 0.1                      100.0%     96.8%       0.043
+power 0.5, linear ticks, transient, exact                         100.0%    100.0%     2.1e-09 >
+power 0.5, linear ticks, transient, noise 0.1                      99.8%     89.2%       0.055 <
+power 0.5, linear ticks, floor, noise 0.1                          94.4%     90.9%        0.27 <
+power 1, log ticks, noise 0.02                                    100.0%     94.8%      0.0038
+power 1, log ticks, noise 0.1                                     100.0%     95.0%       0.019
+power 1, log ticks, noise 0.3                                     100.0%     94.2%       0.058
+power 1, log ticks, AR(1) 0.1                                      99.8%     94.6%       0.032
+power 1, log ticks, no shift, noise 0.1                           100.0%     95.2%        0.01
+power 1, log ticks, transient, exact                              100.0%    100.0%     2.3e-09 >
+power 1, log ticks, transient, noise 0.1                           99.2%     97.0%       0.038
+power 1, log ticks, floor, noise 0.1                               99.8%     97.0%       0.045
+power 1, linear ticks, noise 0.02                                 100.0%     96.6%       0.005
+power 1, linear ticks, noise 0.1                                   99.8%     96.4%       0.024
+power 1, linear ticks, noise 0.3                                   98.8%     97.8%       0.075
+power 1, linear ticks, AR(1) 0.1                                  100.0%     98.0%       0.039
+power 1, linear ticks, no shift, noise 0.1                        100.0%     97.0%       0.021
+power 1, linear ticks, transient, exact                           100.0%    100.0%     2.1e-09 >
+power 1, linear ticks, transient, noise 0.1                       100.0%     96.2%       0.031
+power 1, linear ticks, floor, noise 0.1                            99.8%    100.0%         0.1 >
+power 2, log ticks, noise 0.02                                    100.0%     94.8%       0.002
+power 2, log ticks, noise 0.1                                     100.0%     97.0%      0.0095
+power 2, log ticks, noise 0.3                                      99.4%     97.0%       0.028
+power 2, log ticks, AR(1) 0.1                                      99.4%     94.0%       0.016
+power 2, log ticks, no shift, noise 0.1                           100.0%     95.2%      0.0051
+power 2, log ticks, transient, exact                              100.0%    100.0%     2.3e-09 >
+power 2, log ticks, transient, noise 0.1                           99.8%     98.2%       0.019
+power 2, log ticks, floor, noise 0.1                              100.0%     97.4%       0.019
+power 2, linear ticks, noise 0.02                                 100.0%     96.0%      0.0024
+power 2, linear ticks, noise 0.1                                  100.0%     96.2%       0.012
+power 2, linear ticks, noise 0.3                                  100.0%     96.6%       0.036
+power 2, linear ticks, AR(1) 0.1                                   99.8%     95.4%       0.021
+power 2, linear ticks, no shift, noise 0.1                        100.0%     97.8%        0.01
+power 2, linear ticks, transient, exact                           100.0%    100.0%     2.1e-09 >
+power 2, linear ticks, transient, noise 0.1                       100.0%     95.8%       0.017
+power 2, linear ticks, floor, noise 0.1                           100.0%     99.4%       0.035 >
+power 0.5, log ticks, floor setting in, noise 0.1                 100.0%     93.8%       0.095
+power 1, log ticks, floor setting in, noise 0.1                   100.0%     95.0%       0.028
+power 2, log ticks, floor setting in, noise 0.1                   100.0%     95.4%        0.01
+over-parameterised GD, closed form                                 70.6%    100.0%      0.0042 >
+exponential, log ticks, noise 0.02                                100.0%     97.4%     0.00023
+exponential, log ticks, noise 0.1                                 100.0%     97.2%     0.00099
+exponential, log ticks, noise 0.3                                 100.0%     97.2%      0.0032
+exponential, log ticks, AR(1) 0.1                                 100.0%     96.8%      0.0017
+exponential, log ticks, plateau, exact                            100.0%    100.0%     2.3e-09 >
+exponential, log ticks, plateau, noise 0.1                        100.0%     95.6%      0.0011
+exponential, log ticks, plateau, floor, noise 0.1                  99.8%     97.2%       0.014
+exponential, log ticks, transient, exact                          100.0%    100.0%     2.6e-09 >
+exponential, log ticks, transient, noise 0.1                      100.0%     97.2%      0.0014
+exponential, log ticks, transient, floor, noise 0.1               100.0%     96.4%       0.024
+exponential, log ticks, transient, 4 to 8 e-folds, noise 0.02     100.0%     97.6%      0.0092
+exponential, log ticks, plateau, rounding floor                    99.6%    100.0%     6.6e-05 >
+exponential, linear ticks, noise 0.02                             100.0%     96.4%     0.00012
+exponential, linear ticks, noise 0.1                              100.0%     98.0%     0.00071
+exponential, linear ticks, noise 0.3                              100.0%     96.0%      0.0019
+exponential, linear ticks, AR(1) 0.1                              100.0%     95.2%      0.0011
+exponential, linear ticks, plateau, exact                         100.0%    100.0%     2.1e-09 >
+exponential, linear ticks, plateau, noise 0.1                     100.0%     96.4%     0.00065
+exponential, linear ticks, plateau, floor, noise 0.1               99.8%     97.8%       0.022
+exponential, linear ticks, transient, exact                       100.0%    100.0%     2.1e-09 >
+exponential, linear ticks, transient, noise 0.1                   100.0%     96.4%     0.00069
+exponential, linear ticks, transient, floor, noise 0.1             99.8%     97.2%       0.027
+exponential, linear ticks, transient, 4 to 8 e-folds, noise 0.02  100.0%     94.8%      0.0034
+exponential, linear ticks, plateau, rounding floor                100.0%    100.0%     3.3e-05 >
+
+wrong claims                                                    contradicted
+p = 1 claimed to be 2                                             100.0%
+p = 1/2 claimed to be 1, transient                                 99.6%
+p = 2 claimed exponential                                          99.8%
+over-parameterised GD claimed exponential                         100.0%
+exponential claimed at most t^-2                                  100.0%
+exponential on a rounding floor claimed at most t^-2               99.6%
+rate 1.3 times the claimed one, noise 0.1                         100.0%
+rate 1.3 times the claimed one, transient, AR(1) 0.1              100.0%
+plateau claimed exponential                                       100.0%
+
+hopeless traces                                                 no law
+flat noise 0.3, log ticks                                         100.0%
+flat noise 1, log ticks                                           100.0%
+flat noise 1, linear ticks                                        100.0%
+flat AR(1) 1, linear ticks                                        100.0%
+one decade of t^-2, noise 0.02                                    100.0%
+one decade of t^-2, exact                                         100.0%
+six ticks of t^-2                                                 100.0%
+two nats of an exponential                                        100.0%
 """
 
 import math
@@ -25,16 +127,16 @@ from matsense.calibration import (
 from matsense.rates import Fit
 from sims import calibrate
 
-TRACES = 100
+TRACES = 80
 # Draws are fixed by the seed, so a test passes or fails for ever; the rate is that of a false alarm
-# when a seed, a row's name or numpy's generator changes. About 50 bounds: one alarm in 200 changes.
+# when a seed, a row's name or numpy's generator changes. About 150 bounds: one alarm in 70 changes.
 ALARM = 1e-4
 
 COVERAGE = {row.name: row for row in coverage_rows()}
-# Below the contract's 93%, and why; the bound is the coverage that was measured.
+# Below the contract's 93% for the reason given above; the bound is the coverage of the table.
 KNOWN = {
-    "power 0.5, linear ticks, transient, noise 0.1": 0.80,
-    "power 0.5, linear ticks, floor, noise 0.1": 0.86,
+    "power 0.5, linear ticks, transient, noise 0.1": 0.88,
+    "power 0.5, linear ticks, floor, noise 0.1": 0.90,
 }
 
 

@@ -183,7 +183,8 @@ def test_threshold_is_found_with_the_stated_coverage() -> None:
 def test_threshold_without_overlap_is_a_bracket() -> None:
     found = threshold(np.array([1.0, 2, 4, 8]), np.array([0.0, 0, 1, 1]))
     low, high = found.interval()
-    assert 2 * 0.9 <= low < found.value == pytest.approx(math.sqrt(8)) < high <= 4 * 1.1
+    assert found.value == pytest.approx(math.sqrt(8))
+    assert 2 * 0.9 <= low < found.value < high <= 4 * 1.1
     assert math.isnan(threshold(np.array([1.0, 2]), np.array([1.0, 1])).value)
 
 

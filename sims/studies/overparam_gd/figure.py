@@ -64,7 +64,7 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
     ratios = [v.claim for v in verdicts if callable(v.claim.target) and v.claim.sense == "equals"]
     drawing.panel(axes[7], "h", "measured / predicted, each run", "ratio", "")
     drawing.strip(axes[7], ratios, runs)
-    axes[7].set_xlim(0.75, 1.25)
+    axes[7].set_xlim(0.68, 1.28)
     return figure
 
 

@@ -186,8 +186,8 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float) -> Decay | Fit:
     rest = z[stall:]
     settled = rest[len(rest) // 2 :]
     floor = float(np.exp(settled).mean())
-    near = z[:stall] <= math.log(ABOVE_FLOOR * floor)
-    end = int(np.argmax(near)) if near.any() else stall
+    # A flat end is taken as long as it can be seen as flat, so it may begin with ticks that decay.
+    end = int(np.argmax(z <= math.log(ABOVE_FLOOR * floor)))
     if end < SMALLEST_WINDOW and z[:stall].max(initial=-math.inf) - math.log(floor) < LEAST_NATS:
         line = scan_line(t[stall:], rest, smallest=LEAST_STALL)
         return Fit(

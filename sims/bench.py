@@ -27,6 +27,7 @@ from matsense.factors import gaussian_start
 from matsense.operators import cheaper_form
 from matsense.problems import sensing
 from matsense.solvers.symmetric_gd import symmetric_gd
+from sims.command import Parser, at_least, main
 
 ETA, ALPHA, RANK, WIDTH = 0.1, 0.5, 3, 8
 CONTENDERS = ("plain", "lanes")
@@ -150,17 +151,14 @@ def compare(n: int, m: int, lanes: int, steps: int, repeats: int) -> dict[str, A
     }
 
 
-def main() -> int:
+def command(words: Sequence[str]) -> int:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m sims.bench", description=__doc__)
-    p.formatter_class = argparse.RawDescriptionHelpFormatter
-    for name, default in (("n", 50), ("m", 1250), ("lanes", 64), ("steps", 100), ("repeats", 7)):
-        p.add_argument(f"--{name}", type=int, default=default)
+    p = Parser("sims.bench", __doc__)
+    p.add_argument("--n", type=at_least(WIDTH), default=50)
+    for name, default in (("m", 1250), ("lanes", 64), ("steps", 100), ("repeats", 7)):
+        p.add_argument(f"--{name}", type=at_least(1), default=default)
     p.add_argument("--serve", choices=CONTENDERS, help=argparse.SUPPRESS)
-    args = p.parse_args()
-    for name in ("n", "m", "lanes", "steps", "repeats"):
-        if getattr(args, name) < 1:
-            p.error(f"--{name} {getattr(args, name)}: it must be at least 1; give --{name} 1")
+    args = p.parse_args(words)
     if args.serve:
         serve(args.serve, args.n, args.m, args.lanes)
         return 0
@@ -193,4 +191,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main(command))

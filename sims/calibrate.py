@@ -1,8 +1,7 @@
 """How far to trust a fit: `python -m sims.calibrate [--traces 500] [--seed 0]` prints a table."""
 
-import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from matsense.calibration import (
     Row,
@@ -12,21 +11,7 @@ from matsense.calibration import (
     hopeless_rows,
     measure,
 )
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """Exit with code 2."""
-        self.exit(2, f"calibrate: {message}; see python -m sims.calibrate --help\n")
-
-
-def natural(text: str) -> int:
-    """A whole number of traces, at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+from sims.command import Parser, at_least, main
 
 
 def lines(traces: int, seed: int) -> Iterator[str]:
@@ -60,18 +45,16 @@ def lines(traces: int, seed: int) -> Iterator[str]:
         yield f"{row.name:<62}{none / traces:7.1%} {m.neither / traces:9.1%}"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def command(words: Sequence[str]) -> int:
     """Prints the table; rows outside 93 to 99% are marked < or >."""
-    parser = OneLineParser(prog="python -m sims.calibrate", description=__doc__)
-    parser.add_argument("--traces", type=natural, default=500, help="traces a row (default 500)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all draws, >= 0 (default 0)")
-    options = parser.parse_args(arguments)
-    if options.seed < 0:
-        parser.error(f"argument --seed: {options.seed} is negative")
+    p = Parser("sims.calibrate", __doc__)
+    p.add_argument("--traces", type=at_least(1), default=500, help="traces a row (default 500)")
+    p.add_argument("--seed", type=at_least(0), default=0, help="seed of all draws (default 0)")
+    options = p.parse_args(words)
     for line in lines(options.traces, options.seed):
         print(line, flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(command))

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import joblib
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 
 from sims.store import Record
 from sims.study import Params, Point, Sweep, by_name, instance_key, load
@@ -87,6 +88,9 @@ def run_all(
                 yield from parallel(joblib.delayed(run_block)(block) for block in wave)
     else:
         yield from stream(joblib.delayed(run_block)(block) for block in pending)
+    if backend in (None, "loky"):
+        # Idle workers would keep their memory while the caller judges and draws.
+        get_reusable_executor().shutdown(wait=True)
 
 
 def run_block(block: Block) -> tuple[Block, list[Record], float]:

@@ -4,13 +4,12 @@ Without a study it lists them. Exit code: 0 all claims consistent, 1 one contrad
 2 unusable input (nothing is written), 3 inconclusive or incomplete.
 """
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import joblib
@@ -21,6 +20,7 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput, nearest
 from matsense.judge import Verdict, judge
 from sims import engine, report
+from sims.command import Parser, main
 from sims.drawing import save
 from sims.grid import grid
 from sims.progress import Progress
@@ -31,18 +31,9 @@ from sims.study import Point, Study, Sweep, available, load, points
 PRECISION = "float64"
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line that end with the remedy."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises InvalidInput instead of printing the usage."""
-        raise InvalidInput("command line", message, "see python -m sims.sweep --help")
-
-
 def parser() -> Parser:
     """The options of the command."""
-    p = Parser(prog="python -m sims.sweep", description=__doc__)
-    p.formatter_class = argparse.RawDescriptionHelpFormatter
+    p = Parser("sims.sweep", __doc__)
     p.add_argument("study", nargs="?", help="a module of sims/studies")
     p.add_argument("--list", action="store_true", help="list the studies and their papers")
     p.add_argument("--quick", action="store_true", help="the same study on a small grid")
@@ -205,14 +196,5 @@ def command(argv: Sequence[str]) -> int:
     return report.exit_code(verdicts)
 
 
-def main() -> int:
-    """The command line: one line and exit code 2 for anything that the user can mend."""
-    try:
-        return command(sys.argv[1:])
-    except InvalidInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(command))

@@ -124,6 +124,7 @@ from matsense.calibration import (
     power,
     ticks,
 )
+from matsense.errors import InvalidInput
 from matsense.rates import Fit
 from sims import calibrate
 
@@ -217,17 +218,16 @@ def test_a_law_read_in_the_terms_of_another():
     "arguments", [["--traces", "0"], ["--traces", "x"], ["--seed", "-1"], ["--what"]]
 )
 def test_usage_errors_are_one_line(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        calibrate.main(arguments)
-    assert stop.value.code == 2
-    out, err = capsys.readouterr()
-    assert not out and err.count("\n") == 1 and err.startswith("calibrate: ")
+    with pytest.raises(InvalidInput, match=r"see python -m sims\.calibrate --help") as caught:
+        calibrate.command(arguments)
+    assert "\n" not in str(caught.value)
+    assert not capsys.readouterr().out
 
 
 def test_the_table_is_printed(capsys, monkeypatch):
     for rows in ("coverage_rows", "control_rows", "hopeless_rows"):
         monkeypatch.setattr(calibrate, rows, lambda: [Row("a row", power(1.0), "power")])
     monkeypatch.setattr(calibrate, "control_rows", lambda: control_rows()[:1])
-    assert calibrate.main(["--traces", "2"]) == 0
+    assert calibrate.command(["--traces", "2"]) == 0
     out = capsys.readouterr().out
     assert out.count("a row") == 2 and "100.0%" in out

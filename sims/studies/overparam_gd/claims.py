@@ -124,6 +124,7 @@ claims = (
         "equals",
         limit_rate,
         0.03,
+        mode="in the mean",
         hypotheses=asymptotic,
         assumes="k = r; or eta alpha^2 t >= 3, alpha^2 <= sigma_r / 4; or the modified step",
         control=of("twin_start"),

@@ -1,0 +1,47 @@
+"""What all commands share: errors of one line with the remedy, and exit code 2 for them."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from matsense.errors import InvalidInput
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises InvalidInput instead of printing its usage and leaving."""
+
+    def __init__(self, module: str, description: str | None) -> None:
+        super().__init__(
+            prog=f"python -m {module}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """One line, whatever was wrong with the words."""
+        raise InvalidInput("command line", message, f"see {self.prog} --help")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number, `least` or more."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {least} or more")
+        return value
+
+    return number
+
+
+def main(command: Callable[[Sequence[str]], int]) -> int:
+    """Runs a command on the shell's words: its exit code, or 2 and one line for bad input."""
+    try:
+        return command(sys.argv[1:])
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from matsense.estimate import Call, Estimate, Sense, decide
+from matsense.estimate import Call, Sense, decide
 from matsense.laws import Array
 from matsense.rates import Fit, Law, fit
 
@@ -30,7 +30,7 @@ class Drawn(NamedTuple):
     truth: float
 
 
-class Claim(NamedTuple):
+class WrongClaim(NamedTuple):
     """A wrong sentence about a trace: what is estimated, and the target as a multiple of truth."""
 
     about: Literal["exponent", "rate"]
@@ -46,7 +46,7 @@ class Row:
     name: str
     draw: Callable[[Generator], Drawn]
     law: Law
-    claim: Claim | None = None
+    claim: WrongClaim | None = None
 
 
 class Tally(NamedTuple):
@@ -258,55 +258,55 @@ def control_rows() -> list[Row]:
             "p = 1 claimed to be 2",
             power(1.0, sd=0.1),
             "power",
-            Claim("exponent", lambda p: 2 * p, "equals"),
+            WrongClaim("exponent", lambda p: 2 * p, "equals"),
         ),
         Row(
             "p = 1/2 claimed to be 1, transient",
             power(0.5, sd=0.1, transient=True),
             "power",
-            Claim("exponent", lambda p: 2 * p, "equals"),
+            WrongClaim("exponent", lambda p: 2 * p, "equals"),
         ),
         Row(
             "p = 2 claimed exponential",
             power(2.0, sd=0.1),
             "power",
-            Claim("rate", lambda p: 1e-3, "equals"),
+            WrongClaim("rate", lambda p: 1e-3, "equals"),
         ),
         Row(
             "over-parameterised GD claimed exponential",
             power(2.0, transient=True),
             "power",
-            Claim("rate", lambda p: 1e-3, "equals"),
+            WrongClaim("rate", lambda p: 1e-3, "equals"),
         ),
         Row(
             "exponential claimed at most t^-2",
             exponential(sd=0.1, start="plateau"),
             "exponential",
-            Claim("exponent", infinite, "at most"),
+            WrongClaim("exponent", infinite, "at most"),
         ),
         Row(
             "exponential on a rounding floor claimed at most t^-2",
             exponential(start="plateau", rate=(4e-3, 3e-2), rounding=True),
             "exponential",
-            Claim("exponent", infinite, "at most"),
+            WrongClaim("exponent", infinite, "at most"),
         ),
         Row(
             "rate 1.3 times the claimed one, noise 0.1",
             exponential(sd=0.1),
             "exponential",
-            Claim("rate", lambda r: r / 1.3, "equals"),
+            WrongClaim("rate", lambda r: r / 1.3, "equals"),
         ),
         Row(
             "rate 1.3 times the claimed one, transient, AR(1) 0.1",
             exponential(sd=0.1, rho=0.5, start="transient"),
             "exponential",
-            Claim("rate", lambda r: r / 1.3, "equals"),
+            WrongClaim("rate", lambda r: r / 1.3, "equals"),
         ),
         Row(
             "plateau claimed exponential",
             constant("log", 0.1),
             "plateau",
-            Claim("rate", lambda _: 1e-3, "equals"),
+            WrongClaim("rate", lambda _: 1e-3, "equals"),
         ),
     ]
 
@@ -332,18 +332,6 @@ def hopeless_rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def as_exponent(f: Fit) -> Estimate:
-    """The fit as an exponent: +inf for an exponential, 0 for a plateau."""
-    if f.law == "exponential":
-        return Estimate(float("inf"))
-    return f.estimate if f.law == "power" else Estimate(f.value, reason=f.reason)
-
-
-def as_rate(f: Fit) -> Estimate:
-    """The fit as a rate: 0 for a power law, whose rate tends to 0."""
-    return Estimate(0.0) if f.law == "power" else f.estimate
-
-
 def measure(row: Row, traces: int, seed: int = 0) -> Tally:
     """Fits `traces` draws of a row; the draws depend on the seed and the row's name alone."""
     g = np.random.default_rng([seed, *row.name.encode()])
@@ -354,7 +342,7 @@ def measure(row: Row, traces: int, seed: int = 0) -> Tally:
         f = fit(t, y)
         neither += f.law == "neither"
         if row.claim is not None:
-            estimate = as_exponent(f) if row.claim.about == "exponent" else as_rate(f)
+            estimate = f.as_exponent if row.claim.about == "exponent" else f.as_rate
             target = row.claim.target(truth)
             call = decide(estimate, target, row.claim.sense, row.claim.tolerance)
             contradicted += call == Call.CONTRADICTED

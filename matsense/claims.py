@@ -105,9 +105,7 @@ def rate(quantity: str, start: Number, resolution: float) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         fit = run.fit(quantity, start(run))
-        if fit.law in ("power", "plateau") or stalled(run, quantity, fit, resolution):
-            return Estimate(0.0)
-        return fit.estimate
+        return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_rate
 
     return estimate
 
@@ -117,9 +115,7 @@ def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         fit = run.fit(quantity, start(run))
-        if fit.law == "plateau" or stalled(run, quantity, fit, resolution):
-            return Estimate(0.0)
-        return Estimate(math.inf) if fit.law == "exponential" else fit.estimate
+        return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_exponent
 
     return estimate
 

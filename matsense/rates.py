@@ -68,6 +68,18 @@ class Fit:
         """`value` with its error, for `matsense.estimate.decide`."""
         return Estimate(self.value, self.se, self.dof, self.reason)
 
+    @property
+    def as_exponent(self) -> Estimate:
+        """The fit as an exponent of 1/t: +inf for an exponential, 0 for a plateau."""
+        if self.law == "exponential":
+            return Estimate(math.inf)
+        return Estimate(0.0) if self.law == "plateau" else self.estimate
+
+    @property
+    def as_rate(self) -> Estimate:
+        """The fit as a rate: 0 for a power law, whose rate tends to 0."""
+        return Estimate(0.0) if self.law == "power" else self.estimate
+
 
 class Decay(NamedTuple):
     """A trace made ready: its positive ticks, and what stands above its floor."""

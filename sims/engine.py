@@ -88,7 +88,7 @@ def run_all(
                 yield from parallel(joblib.delayed(run_block)(block) for block in wave)
     else:
         yield from stream(joblib.delayed(run_block)(block) for block in pending)
-    if backend in (None, "loky"):
+    if jobs > 1 and backend in (None, "loky"):
         # Idle workers would keep their memory while the caller judges and draws.
         get_reusable_executor().shutdown(wait=True)
 

@@ -113,8 +113,6 @@ from scipy import stats
 
 from matsense.calibration import (
     Row,
-    as_exponent,
-    as_rate,
     control_rows,
     coverage_rows,
     exponential,
@@ -208,10 +206,10 @@ def test_generators_draw_what_they_say():
 
 
 def test_a_law_read_in_the_terms_of_another():
-    assert math.isinf(as_exponent(Fit("exponential", 0.1)).value)
-    assert as_exponent(Fit("plateau", 0.0, 1e-6)).interval() == (0.0, 0.0)
-    assert as_rate(Fit("power", 2.0, 0.1)).interval() == (0.0, 0.0)
-    assert math.isnan(as_rate(Fit("neither", reason="diverged")).value)
+    assert math.isinf(Fit("exponential", 0.1).as_exponent.value)
+    assert Fit("plateau", 0.0, 1e-6).as_exponent.interval() == (0.0, 0.0)
+    assert Fit("power", 2.0, 0.1).as_rate.interval() == (0.0, 0.0)
+    assert math.isnan(Fit("neither", reason="diverged").as_rate.value)
 
 
 @pytest.mark.parametrize(

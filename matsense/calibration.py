@@ -13,7 +13,7 @@ import numpy as np
 
 from matsense.estimate import Call, Sense, decide
 from matsense.laws import Array
-from matsense.rates import Fit, Law, fit
+from matsense.rates import Law, fit
 
 HORIZON = 3e4
 TICKS = 200

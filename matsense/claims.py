@@ -31,14 +31,17 @@ class Run:
     status: Status = "missing"
     quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
     message: str = ""
-    _fits: dict[tuple[str, float], rates.Fit] = field(default_factory=dict, repr=False)
+    _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
 
-    def fit(self, quantity: str, start: float = 0.0) -> rates.Fit:
-        """The law that `quantity` follows from tick `start` on; computed once a run."""
-        if (quantity, start) not in self._fits:
+    def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:
+        """The law that `quantity` follows from tick `start` on, above the rounding level
+        `resolution`; computed once a run.
+        """
+        asked = (quantity, start, resolution)
+        if asked not in self._fits:
             t, y = self.quantities["t"], self.quantities[quantity]
-            self._fits[quantity, start] = rates.fit(t, y, start=start)
-        return self._fits[quantity, start]
+            self._fits[asked] = rates.fit(t, y, start=start, resolution=resolution)
+        return self._fits[asked]
 
 
 Number = Callable[[Run], float]
@@ -97,14 +100,14 @@ def stalled(run: Run, quantity: str, fit: rates.Fit, resolution: float) -> bool:
 
 
 def rate(quantity: str, start: Number, resolution: float) -> Estimator:
-    """Exponential rate in nats a step, of a trace that ends at `resolution` or still decays.
+    """Exponential rate in nats a step, of a trace that decays to `resolution` or to its end.
 
     A trace that is seen to follow a power law, or to stall above `resolution`, has rate 0: that is
     an answer, and contradicts any positive rate. A trace whose law cannot be told has no value.
     """
 
     def estimate(run: Run) -> Estimate:
-        fit = run.fit(quantity, start(run))
+        fit = run.fit(quantity, start(run), resolution)
         return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_rate
 
     return estimate
@@ -114,7 +117,7 @@ def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
     """Exponent p of C (t + t0)^-p; +inf for an exponential law, 0 for a trace that stalls."""
 
     def estimate(run: Run) -> Estimate:
-        fit = run.fit(quantity, start(run))
+        fit = run.fit(quantity, start(run), resolution)
         return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_exponent
 
     return estimate

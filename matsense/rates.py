@@ -103,14 +103,16 @@ class Candidate(NamedTuple):
     floor_doubt: float = math.inf  # standard error of the log of a fitted floor
 
 
-def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
+def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:
     """The law that y (n,) follows in the end on the increasing ticks t (n,), from t >= start on.
 
-    Ticks with y <= 0 or not finite are dropped; a trace whose last entry is not finite diverged. A
+    Ticks with y <= 0 or not finite are dropped; a trace whose last entry is not finite diverged.
+    Values at or below `resolution` are known to be rounding: the trace ends before the first of
+    them. (A rounding floor need not be flat: it can creep down for ever.) A
     power law needs 8 ticks and 1.5 sure decades of t + t0, an exponential 8 ticks and 3.5 nats;
     where both hold, the one with clearly smaller residuals on the later of their windows is taken.
     """
-    decay = prepare(t, y, start)
+    decay = prepare(t, y, start, resolution)
     if isinstance(decay, Fit):
         return decay
     if decay.end < SMALLEST_WINDOW:
@@ -132,9 +134,9 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
     return p if rss_p < rss_e else e
 
 
-def fit_power(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
+def fit_power(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:
     """C (t + t0)^-p with p, t0 and the window free, or neither with the reason."""
-    decay = prepare(t, y, start)
+    decay = prepare(t, y, start, resolution)
     if isinstance(decay, Fit):
         return as_neither(decay)
     if decay.end < SMALLEST_WINDOW:
@@ -143,9 +145,11 @@ def fit_power(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
     return best_power(decay, curve, other=None).fit
 
 
-def fit_exponential(t: ArrayLike, y: ArrayLike, *, start: float = 0.0) -> Fit:
+def fit_exponential(
+    t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0
+) -> Fit:
     """C exp(-rate t) with the rate and the window free, or neither with the reason."""
-    decay = prepare(t, y, start)
+    decay = prepare(t, y, start, resolution)
     if isinstance(decay, Fit):
         return as_neither(decay)
     if decay.end < SMALLEST_WINDOW:
@@ -177,7 +181,7 @@ def predict(fit: Fit, t: ArrayLike) -> Array:
 SHORT = f"stalls before {SMALLEST_WINDOW} ticks of decay"
 
 
-def prepare(ticks: ArrayLike, values: ArrayLike, start: float) -> Decay | Fit:
+def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float) -> Decay | Fit:
     """Usable ticks with the floor found; or the answer, where it needs no law."""
     t, y = np.asarray(ticks, dtype=float), np.asarray(values, dtype=float)
     if t.ndim != 1 or t.shape != y.shape:
@@ -188,6 +192,9 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float) -> Decay | Fit:
         return Fit("neither", reason="diverged")
     keep = np.isfinite(y) & (y > 0) & (t >= start)
     t, y = t[keep], y[keep]
+    rounding = y <= resolution
+    if rounding.any():
+        t, y = t[: np.argmax(rounding)], y[: np.argmax(rounding)]
     if t.size < SMALLEST_WINDOW:
         return Fit("neither", reason=f"{t.size} usable ticks, a fit needs {SMALLEST_WINDOW}")
     z = np.log(y)

@@ -145,10 +145,12 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
         for covered, marker, colour in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
             shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)
             height = row + rng.uniform(-0.28, 0.28, shown.sum())
-            ax.plot(values[shown], height, marker, color=colour, markersize=2, alpha=0.6)
-        ax.fill_betweenx(
-            (row - 0.4, row + 0.4), 1 - claim.tolerance, 1 + claim.tolerance, color="0.85", zorder=0
-        )
+            label = "judged" if covered else "outside the\nhypotheses"
+            style = {"color": colour, "markersize": 2, "alpha": 0.6}
+            ax.plot(values[shown], height, marker, **style, label="" if names else label)
+        band = (1 - claim.tolerance, 1 + claim.tolerance)
+        label = "" if names else "tolerance"
+        ax.fill_betweenx((row - 0.4, row + 0.4), *band, color="0.85", zorder=0, label=label)
         names.append(claim.id)
     ax.axvline(1.0, color="black", linewidth=0.8)
     ax.set_yticks(range(len(names)), names)

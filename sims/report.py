@@ -152,7 +152,7 @@ def dump(data: dict[str, Any]) -> str:
 
 
 def rates_csv(study: Study, runs: Sequence[Run]) -> str:
-    """The content of rates.csv: a row a run, with the law of the study's observable."""
+    """The content of rates.csv: a row a run, with the law that the study fits to it."""
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
@@ -163,7 +163,7 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
         if run.status != "ok":
             writer.writerow([*head, run.status, *[""] * len(fields), "", run.message])
             continue
-        fit = run.fit(study.observable, study.start(run))
+        fit = study.fit(run)
         low, high = fit.interval()
         values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
         writer.writerow(

@@ -15,6 +15,7 @@ import numpy as np
 from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput, nearest
 from matsense.judge import Verdict
+from matsense.rates import Fit
 from sims import fingerprint, studies
 
 Axes = Mapping[str, tuple[Any, ...]]
@@ -82,9 +83,8 @@ class Sweep:
 class Study:
     """One paper: what is run, what is claimed, and how the evidence is drawn.
 
-    `observable` is the recorded quantity whose law goes into rates.csv, fitted from tick
-    `start(run)` on and beside `predicted(run)` (NaN where no law predicts it). `draw(runs,
-    verdicts)` returns a matplotlib figure.
+    `fit(run)` is the law that goes into rates.csv, beside `predicted(run)` (NaN where nothing
+    predicts it). `draw(runs, verdicts)` returns a matplotlib figure.
     """
 
     title: str
@@ -93,8 +93,7 @@ class Study:
     sweeps: Sequence[Sweep]
     claims: Sequence[Claim]
     draw: Callable[[list[Run], list[Verdict]], Any]
-    observable: str
-    start: Callable[[Run], float]
+    fit: Callable[[Run], Fit]
     predicted: Callable[[Run], float]
 
     def __post_init__(self) -> None:

@@ -59,7 +59,9 @@ def test_modified_rate_is_best_at_sigma_r() -> None:
     betas = jnp.linspace(0.1, 2.0, 191)
     rates = jax.vmap(lambda beta: theory.modified_rate(0.1, beta, 0.5))(betas)
     assert float(betas[jnp.argmax(rates)]) == pytest.approx(0.5)
-    np.testing.assert_allclose(rates.max(), 2 * 0.1 * 0.5)
+    np.testing.assert_allclose(rates.max(), theory.exact_rate(0.1, 0.5))
+    np.testing.assert_allclose(theory.modified_rate(1e-4, 2.0, 0.5), 2e-4 * 0.125, rtol=1e-4)
+    np.testing.assert_allclose(theory.imbalance_rate(1e-4, 0.125), 2e-4 * 0.125, rtol=1e-4)
 
 
 def test_finite_sample_factor_is_the_edge_of_a_wishart_spectrum() -> None:

@@ -341,3 +341,14 @@ def test_predict_of_each_law():
     assert predict(fit(LOG, np.full(len(LOG), 3.0)), t) == pytest.approx(np.full(3, 3.0))
     assert np.isnan(predict(Fit("neither"), t)).all()
     assert np.isnan(predict(Fit("power", 1.0, shift=-5.0, log_level=0.0), t))[0]
+
+
+def test_known_rounding_ends_the_trace_even_where_it_creeps():
+    """A rounding floor that still falls with log t is not flat; a stated resolution settles it."""
+    t = np.arange(0.0, 20_001, 50)
+    y = np.exp(-0.003 * t) + 1e-23 * (t + 1) ** -0.2
+    f = fit(t, y, resolution=1e-21)
+    assert f.law == "exponential" and math.isnan(f.floor)
+    assert f.value == pytest.approx(0.003, rel=1e-2)
+    assert f.window[1] < t[np.argmax(y <= 1e-21)]
+    assert fit(t, y, resolution=2.0).reason == "0 usable ticks, a fit needs 8"

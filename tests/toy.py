@@ -75,7 +75,7 @@ study = Study(
             lambda run: float(exact_rate(0.1, 1.0)), 0.03,
         ),
     ),
-    draw=draw, observable="error", start=lambda run: 0.0, predicted=lambda run: 0.21,
+    draw=draw, fit=lambda run: run.fit("error", 0.0, 1e-24), predicted=lambda run: 0.21,
 )
 '''
 

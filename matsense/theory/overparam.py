@@ -75,23 +75,27 @@ def null_imbalance(
 
 
 def imbalance_rate(eta: Scalar, null_imbalance: Scalar) -> Scalar:
-    """asym-over: the tail rate of e_t is 2 eta min_i |lambda_i(W^T D_0 W)|, of size eta alpha^2.
+    """asym-over: the tail rate of e_t is -2 ln(1 - eta min_i |lambda_i(W^T D_0 W)|).
 
     Derived: in the null directions F^T F keeps only the eigenvalues of the imbalance, which
     gradient descent conserves up to O(eta^2) a step, and the rows of G outside the signal shrink
-    by (1 - eta F^T F) a step. With F_0 = G_0 the imbalance and the rate are zero.
+    by (1 - eta F^T F) a step. To first order in eta it is 2 eta |lambda|, of size eta alpha^2; the
+    logarithm is 1% of it at alpha = 0.5, eta = 0.1. W is the null space of F's signal rows, which
+    is G's only to first order in alpha^2 / sigma_r: the rate is then a few per cent larger
+    (`limit_rate` is exact). With F_0 = G_0 the imbalance and the rate are zero.
     """
-    return 2 * eta * null_imbalance
+    return -2 * jnp.log1p(-eta * null_imbalance)
 
 
 def modified_rate(eta: Scalar, beta_squared: Scalar, sigma_r: Scalar) -> Scalar:
-    """one-step: 2 eta min(beta^2, sigma_r^2 / beta^2) a step, independent of alpha.
+    """one-step: -2 ln(1 - eta min(beta^2, sigma_r^2 / beta^2)) a step, independent of alpha.
 
     Derived: after the step F^T F = beta^2 I, so G's rows outside the signal shrink by
-    1 - eta beta^2, and F's by 1 - eta sigma_r^2 / beta^2. Best at beta^2 = sigma_r, where it is the
-    k = r rate to first order in eta. Needs eta < 2 / max(beta^2, sigma_1^2 / beta^2).
+    1 - eta beta^2, and F's by 1 - eta sigma_r^2 / beta^2; 2 eta min(...) to first order in eta.
+    Best at beta^2 = sigma_r, where it equals the k = r rate `exact_rate`. Needs
+    eta < 2 / max(beta^2, sigma_1^2 / beta^2).
     """
-    return 2 * eta * jnp.minimum(beta_squared, sigma_r**2 / beta_squared)
+    return -2 * jnp.log1p(-eta * jnp.minimum(beta_squared, sigma_r**2 / beta_squared))
 
 
 def limit_rate(

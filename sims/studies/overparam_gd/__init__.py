@@ -18,7 +18,6 @@ study = Study(
     sweeps=sweeps.sweeps,
     claims=claims.claims,
     draw=figure.draw,
-    observable="squared_error",
-    start=laws.start,
+    fit=laws.fit,
     predicted=laws.predicted,
 )

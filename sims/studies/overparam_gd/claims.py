@@ -148,9 +148,9 @@ claims = (
     Claim(
         "asym-over/rate",
         DERIVED,
-        r"rate $=2\eta\min_i|\lambda_i(W^\top D_0W)|$, the start's imbalance",
+        r"rate $-2\ln(1-\eta\min_i|\lambda_i(W^\top D_0W)|)$, the start's imbalance",
         "asymmetric, k > r: the imbalance of the start sets the rate",
-        "rate / (2 eta min |lambda(W^T D_0 W)|)",
+        "rate / (-2 ln(1 - eta min |lambda(W^T D_0 W)|))",
         of("asymmetric", where=over),
         RATE,
         "equals",
@@ -182,9 +182,9 @@ claims = (
     Claim(
         "one-step",
         PAPER,
-        r"after one modified step: rate $2\eta\min(\beta^2,\sigma_r^2/\beta^2)$",
+        r"after one modified step: rate $-2\ln(1-\eta\min(\beta^2,\sigma_r^2/\beta^2))$",
         "after one modified step: linear at the rate of beta, not of the start",
-        "rate / (2 eta min(beta^2, sigma_r^2 / beta^2))",
+        "rate / (-2 ln(1 - eta min(beta^2, sigma_r^2 / beta^2)))",
         of("one_step"),
         RATE,
         "equals",

@@ -65,6 +65,7 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
     drawing.panel(axes[7], "h", "measured / predicted, each run", "ratio", "")
     drawing.strip(axes[7], ratios, runs)
     axes[7].set_xlim(0.68, 1.28)
+    drawing.legend(axes[7])
     return figure
 
 
@@ -92,7 +93,7 @@ def tail(ax: Axes, same: list[Run], index: int) -> None:
     """The predicted exponential through the median at the start of the fitted window."""
     t = same[0].quantities["t"]
     error = np.median(drawing.stack(same, lambda run: run.quantities["squared_error"]), axis=0)
-    begin = np.median([run.fit("squared_error", law.start(run)).window[0] for run in same])
+    begin = np.median([law.fit(run).window[0] for run in same])
     if not np.isfinite(begin):
         return
     anchor = int(np.argmin(np.abs(t - begin)))
@@ -212,7 +213,7 @@ def finite_m_exponent(ax: Axes, runs: list[Run]) -> None:
 
 
 def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
-    """(g) law 3's rate from finitely many measurements, with the Marchenko-Pastur factor."""
+    """(g) law 3's rate from finitely many measurements: the limit's rate, and the heuristic."""
     title = "asymmetric GD from m measurements: rate"
     drawing.panel(ax, "g", title, "m", "rate / population law", "log linear")
     finite_m(
@@ -220,10 +221,18 @@ def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
     )
     chosen = [run for run in pick(runs, "asymmetric_sensing") if law.over(run.params)]
     for index, k in enumerate(values(chosen, "k"), start=1):
-        p = chosen[0].params
-        m = np.geomspace(min(values(chosen, "m")) * 0.9, max(values(chosen, "m")) * 1.1, 60)
-        factor = np.asarray(finite_sample_factor(p["n2"], k - p["r"], jnp.asarray(m)))
-        drawing.theory(ax, m, factor, index, label=f"heuristic, k = r + {k - p['r']}")
+        same = [run for run in chosen if run.params["k"] == k]
+        p, excess = same[0].params, k - same[0].params["r"]
+        ms = values(same, "m")
+        own = [
+            np.median([law.limit_rate(r) / law.tail_rate(r) for r in same if r.params["m"] == m])
+            for m in ms
+        ]
+        drawing.theory(ax, ms, own, index, label=f"from its own A*A, k = r + {excess}")
+        m = np.geomspace(ms[0], ms[-1], 60)
+        factor = np.asarray(finite_sample_factor(p["n2"], excess, jnp.asarray(m)))
+        edge = f"$(1-\\sqrt{{n_2(k-r)/m}})^2$, k = r + {excess}"
+        drawing.theory(ax, m, factor, index, linestyle=":", label=edge)
     drawing.legend(ax, sizes(runs, "asymmetric_sensing"))
 
 

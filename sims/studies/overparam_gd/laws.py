@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from matsense.claims import Run, exponent, rate
+from matsense.rates import Fit
 from matsense.theory import overparam as theory
 
 Params = Mapping[str, Any]
@@ -91,6 +92,11 @@ def start(run: Run) -> float:
     if run.sweep.startswith("asymmetric") and over(p):
         return 3 / (p["eta"] * p["alpha"] ** 2)
     return 0.0
+
+
+def fit(run: Run) -> Fit:
+    """The law of the run's squared error."""
+    return run.fit("squared_error", start(run), RESOLUTION)
 
 
 def sigma_r(run: Run) -> float:

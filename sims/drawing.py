@@ -146,7 +146,7 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
             shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)
             height = row + rng.uniform(-0.28, 0.28, shown.sum())
             label = "judged" if covered else "outside the\nhypotheses"
-            style = {"color": colour, "markersize": 2, "alpha": 0.6}
+            style: Any = {"color": colour, "markersize": 2, "alpha": 0.6}
             ax.plot(values[shown], height, marker, **style, label="" if names else label)
         band = (1 - claim.tolerance, 1 + claim.tolerance)
         label = "" if names else "tolerance"

@@ -148,9 +148,9 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
             label = "judged" if covered else "outside the\nhypotheses"
             style: Any = {"color": colour, "markersize": 2, "alpha": 0.6}
             ax.plot(values[shown], height, marker, **style, label="" if names else label)
-        band = (1 - claim.tolerance, 1 + claim.tolerance)
+        low, high = 1 - claim.tolerance, 1 + claim.tolerance
         label = "" if names else "tolerance"
-        ax.fill_betweenx((row - 0.4, row + 0.4), *band, color="0.85", zorder=0, label=label)
+        ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)
         names.append(claim.id)
     ax.axvline(1.0, color="black", linewidth=0.8)
     ax.set_yticks(range(len(names)), names)

@@ -137,7 +137,7 @@ def points_with_range(
 def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
     """Measured over predicted, a point a run and a row a claim, with the claims' tolerances."""
     rng = np.random.default_rng(0)
-    names = []
+    names: list[str] = []
     for row, claim in enumerate(claims):
         chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
         inside = [claim.hypotheses(run.params) for run in chosen]

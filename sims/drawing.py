@@ -111,7 +111,7 @@ def _spread(ax: Axes, t: np.ndarray, most: int) -> np.ndarray:
 def theory(ax: Axes, t: Any, values: Any, index: int | None = None, **style: Any) -> None:
     """A prediction: a line, never points."""
     colour = "black" if index is None else COLOURS[index]
-    ax.plot(t, values, "-", **{"color": colour, "linewidth": 1.0, **style})
+    ax.plot(t, values, **{"linestyle": "-", "color": colour, "linewidth": 1.0, **style})
 
 
 def points_with_range(

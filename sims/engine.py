@@ -5,6 +5,7 @@ import itertools
 import math
 import statistics
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,15 @@ def run_all(
             for wave in _batched(pending, 4 * jobs):
                 yield from parallel(joblib.delayed(run_block)(block) for block in wave)
     else:
-        yield from stream(joblib.delayed(run_block)(block) for block in pending)
+        results = stream(joblib.delayed(run_block)(block) for block in pending)
+        try:
+            for result in results:  # noqa: UP028 - `yield from` would close `results` by itself
+                yield result
+        finally:
+            # A caller that stops early knows that blocks are in flight; joblib would warn of it.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                results.close()
     if jobs > 1 and backend in (None, "loky"):
         # Idle workers would keep their memory while the caller judges and draws.
         get_reusable_executor().shutdown(wait=True)

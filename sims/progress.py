@@ -6,17 +6,26 @@ from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from sims.engine import Block, shape_of, time_left
 
 
-class Progress:
-    """Counts finished runs; the time left is told once one block of some shape has finished.
+class Left(ProgressColumn):
+    """The time left: the last estimate, counted down until the next one."""
 
-    A block's first run of its shape compiles, so its time enters only until a second is known.
-    """
+    def render(self, task: Task) -> Text:
+        """Seconds until the estimated end."""
+        seconds = task.fields["end"] - time.perf_counter()
+        if math.isnan(seconds):
+            return Text("time left: ?")
+        return Text(f"about {seconds:.0f} s left" if seconds > 1 else "nearly done")
+
+
+class Progress:
+    """Counts finished runs; the time left is told as soon as one block has finished."""
 
     def __init__(self, console: Console, pending: Sequence[Block], jobs: int) -> None:
         self.waiting = list(pending)
@@ -26,12 +35,11 @@ class Progress:
             TextColumn("{task.completed}/{task.total} runs"),
             BarColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
+            Left(),
             console=console,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=sum(b.runs for b in pending), left="time left: ?")
-        self.began = time.perf_counter()
+        self.task = self.bar.add_task("", total=sum(b.runs for b in pending), end=math.nan)
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -44,6 +52,5 @@ class Progress:
         """Takes note of a block that took `seconds` in its worker."""
         self.waiting.remove(block)
         self.seen.setdefault(shape_of(block), []).append(seconds)
-        left = time_left(self.waiting, self.seen, self.jobs)
-        text = "" if math.isnan(left) else f"about {left:.0f} s left"
-        self.bar.update(self.task, advance=block.runs, left=text)
+        end = time.perf_counter() + time_left(self.waiting, self.seen, self.jobs)
+        self.bar.update(self.task, advance=block.runs, end=end)

@@ -6,6 +6,7 @@ Without a study it lists them. Exit code: 0 all claims consistent, 1 one contrad
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,8 +105,13 @@ def check_folder(out: Path) -> None:
         place = place.parent
     if not place.is_dir():
         raise InvalidInput(f"--out {out}", f"{place} is a file", "name a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InvalidInput(f"--out {out}", f"{place} cannot be written", "name another folder")
+    try:
+        # A nameless file: the only sure test, and it leaves nothing behind.
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        why = f"{place} cannot be written ({error.strerror})"
+        raise InvalidInput(f"--out {out}", why, "name another folder") from None
 
 
 def execute(
@@ -185,7 +191,7 @@ def command(argv: Sequence[str]) -> int:
     except OSError as error:
         console.print(
             f"error: {folder}: {error.strerror or error}; what was finished is stored; "
-            "make room there and give the same command again"
+            "mend that (make room?) and give the same command again"
         )
         return 3
     for notice in store.notices:

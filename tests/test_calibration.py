@@ -76,10 +76,10 @@ exponential, linear ticks, noise 0.3                              100.0%     96.
 exponential, linear ticks, AR(1) 0.1                              100.0%     95.2%      0.0011
 exponential, linear ticks, plateau, exact                         100.0%    100.0%     2.1e-09 >
 exponential, linear ticks, plateau, noise 0.1                     100.0%     96.4%     0.00065
-exponential, linear ticks, plateau, floor, noise 0.1               99.8%     97.8%       0.022
+exponential, linear ticks, plateau, floor, noise 0.1               99.8%     98.0%       0.022
 exponential, linear ticks, transient, exact                       100.0%    100.0%     2.1e-09 >
 exponential, linear ticks, transient, noise 0.1                   100.0%     96.4%     0.00069
-exponential, linear ticks, transient, floor, noise 0.1             99.8%     97.2%       0.027
+exponential, linear ticks, transient, floor, noise 0.1             99.8%     97.0%       0.027
 exponential, linear ticks, transient, 4 to 8 e-folds, noise 0.02  100.0%     94.8%      0.0034
 exponential, linear ticks, plateau, rounding floor                100.0%    100.0%     3.3e-05 >
 

@@ -1,7 +1,7 @@
 """The command line as a user types it: results, exit codes, and bad input of every kind."""
 
 import json
-import os
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -77,8 +77,12 @@ def test_output_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_output_folder_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert "cannot be written" in refused("overparam_gd", "--out", str(tmp_path / "new"))
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    message = refused("overparam_gd", "--out", str(tmp_path / "new"))
+    assert "cannot be written (Permission denied)" in message
     assert list(tmp_path.iterdir()) == []
 
 

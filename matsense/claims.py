@@ -46,7 +46,12 @@ class Run:
 
 Number = Callable[[Run], float]
 Estimator = Callable[[Run], Estimate]
-ALL = lambda params: True  # noqa: E731 - a value, the default of two fields
+Hypotheses = Callable[[Mapping[str, Any]], bool]
+
+
+def everything(params: Mapping[str, Any]) -> bool:
+    """No hypotheses: a claim that covers every run it selects."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Claim:
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
-    hypotheses: Callable[[Mapping[str, Any]], bool] = ALL
+    hypotheses: Hypotheses = everything
     assumes: str = ""
     control: Callable[[Run], bool] | None = None
     control_of: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from matsense.claims import Claim, Run
+from matsense.claims import Claim, Hypotheses, Run, everything
 from matsense.estimate import Call, Estimate, decide
 
 LEVEL = 0.95
@@ -22,9 +22,9 @@ class Verdict:
     """What the runs say of a claim. `measured` and `interval` are in units of the prediction.
 
     `units` are the runs (or, with a trend, the groups of runs) that were compared, `contradicted`
-    of which contradict the claim one by one; `deviation` is
-    the smallest relative deviation from the prediction that these runs would have contradicted.
-    `window` spans the ticks used by all fits, `horizon` is the last tick of any run.
+    those among them that contradict the claim one by one; `deviation` is the smallest relative
+    deviation from the prediction that these runs would have contradicted. `window` spans the ticks
+    used by all fits, `horizon` is the last tick of any run.
     """
 
     claim: Claim
@@ -94,7 +94,7 @@ def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
     verdict = _judge(claim, [run for run in runs if claim.runs(run)], claim.hypotheses)
     if claim.control is None:
         return verdict
-    control = _judge(claim, [run for run in runs if claim.control(run)], lambda params: True)
+    control = _judge(claim, [run for run in runs if claim.control(run)], everything)
     powerless = control.call is not Call.CONTRADICTED or (
         claim.mode == "every run" and control.contradicted < POWER * control.units
     )
@@ -106,7 +106,7 @@ def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
     return replace(verdict, control=control)
 
 
-def _judge(claim: Claim, runs: list[Run], hypotheses) -> Verdict:  # type: ignore[no-untyped-def]
+def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
     inside = [run for run in runs if hypotheses(run.params)]
     usable = [run for run in inside if run.status == "ok"]
     units = units_of(claim, usable)

@@ -36,6 +36,16 @@ STYLE: Any = {
 plt.rcParams.update(STYLE)
 
 
+def colour(index: int) -> str:
+    """The colour of the index-th series; they repeat after the last."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def marker(index: int) -> str:
+    """The marker of the index-th series; they repeat out of step with the colours."""
+    return MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
+
+
 def canvas(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     """A figure of rows by columns panels, lettered by `panel`."""
     figure, axes = plt.subplots(
@@ -87,13 +97,13 @@ def traces(
     """Median over runs as points (at most `most` of them), the range over runs as a band."""
     shown = _spread(ax, t, most)
     ax.fill_between(
-        t, values.min(axis=0), values.max(axis=0), color=COLOURS[index], alpha=0.2, linewidth=0
+        t, values.min(axis=0), values.max(axis=0), color=colour(index), alpha=0.2, linewidth=0
     )
     ax.plot(
         t[shown],
         np.median(values, axis=0)[shown],
-        MARKERS[index],
-        color=COLOURS[index],
+        marker(index),
+        color=colour(index),
         markerfacecolor="white",
         markeredgewidth=0.7,
         label=label,
@@ -110,8 +120,8 @@ def _spread(ax: Axes, t: np.ndarray, most: int) -> np.ndarray:
 
 def theory(ax: Axes, t: Any, values: Any, index: int | None = None, **style: Any) -> None:
     """A prediction: a line, never points."""
-    colour = "black" if index is None else COLOURS[index]
-    ax.plot(t, values, **{"linestyle": "-", "color": colour, "linewidth": 1.0, **style})
+    own = "black" if index is None else colour(index)
+    ax.plot(t, values, **{"linestyle": "-", "color": own, "linewidth": 1.0, **style})
 
 
 def points_with_range(
@@ -125,8 +135,8 @@ def points_with_range(
         x,
         middle,
         yerr=[low, high],
-        fmt=MARKERS[index],
-        color=COLOURS[index],
+        fmt=marker(index),
+        color=colour(index),
         markerfacecolor="white",
         capsize=2,
         linewidth=0.8,
@@ -142,12 +152,12 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
         chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
         inside = [claim.hypotheses(run.params) for run in chosen]
         values = np.array([compared(claim, run).value for run in chosen], dtype=float)
-        for covered, marker, colour in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
+        for covered, shape, tint in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
             shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)
             height = row + rng.uniform(-0.28, 0.28, shown.sum())
             label = "judged" if covered else "outside the\nhypotheses"
-            style: Any = {"color": colour, "markersize": 2, "alpha": 0.6}
-            ax.plot(values[shown], height, marker, **style, label="" if names else label)
+            style: Any = {"color": tint, "markersize": 2, "alpha": 0.6}
+            ax.plot(values[shown], height, shape, **style, label="" if names else label)
         low, high = 1 - claim.tolerance, 1 + claim.tolerance
         label = "" if names else "tolerance"
         ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)

@@ -103,25 +103,20 @@ def run_all(
 
 
 def run_block(block: Block) -> tuple[Block, list[Record], float]:
-    """Runs one block. If it raises, its runs are tried one by one, and only the culprit fails."""
+    """Runs one block. A host stage that raises fails its own run; a traced trial, all of them."""
     start = time.perf_counter()
     sweep = load(block.study).sweep(block.sweep)
     try:
         outcome = _compute(block, sweep)
     except Exception as error:
-        if block.runs == 1:
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
-            outcome = [Record(block.points[0][0], "failed", {}, message)]
-        else:
-            alone = [
-                Block(block.study, block.sweep, block.static, ((point,),))
-                for row in block.points
-                for point in row
-            ]
-            outcome = [record for one in alone for record in run_block(one)[1]]
+        outcome = [_failed(point, error) for row in block.points for point in row]
     seconds = time.perf_counter() - start
     each = seconds / max(block.runs, 1)
     return block, [_timed(record, each) for record in outcome], seconds
+
+
+def _failed(point: Point, error: Exception) -> Record:
+    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def _timed(record: Record, seconds: float) -> Record:
@@ -151,7 +146,11 @@ def _compute(block: Block, sweep: Sweep) -> list[Record]:
                 if instance is None:
                     instance = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), instances)
                 values = {**block.static, **point.params}
-                own = sweep.after(instance, own, **by_name(sweep.after, values))
+                try:
+                    own = sweep.after(instance, own, **by_name(sweep.after, values))
+                except Exception as error:
+                    records.append(_failed(point, error))
+                    continue
             finite = all(np.all(np.isfinite(array)) for array in own.values())
             records.append(Record(point, "ok" if finite else "diverged", own))
     return records

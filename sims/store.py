@@ -69,13 +69,16 @@ class Store:
         return sorted(self.root.glob("sweep=*/*.parquet"))
 
     def known(self) -> set[str]:
-        """Ids of all stored runs. Part files that cannot be read are set aside, with a notice."""
+        """Ids of all stored runs but the failed ones, which are to be tried again.
+
+        Part files that cannot be read are set aside, with a notice.
+        """
         ids: set[str] = set()
         for part in self.parts():
             try:
-                ids.update(
-                    pq.read_table(part, columns=["run"], partitioning=None)["run"].to_pylist()
-                )
+                table = pq.read_table(part, columns=["run", "status"], partitioning=None)
+                pairs = zip(table["run"].to_pylist(), table["status"].to_pylist(), strict=True)
+                ids.update(id for id, status in pairs if status != "failed")
             except (OSError, pa.ArrowException, KeyError) as error:
                 self._set_aside(part, error)
         return ids
@@ -106,7 +109,8 @@ class Store:
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".
 
-        A run that two sweeps at once have both stored is read once: the copies are equal.
+        A run that two sweeps at once have both stored is read once: the copies are equal. Of a run
+        that failed and was tried again, the success counts.
         """
         points = list(points)
         wanted = {point.id: point for point in points}
@@ -118,7 +122,7 @@ class Store:
                 self._set_aside(part, error)
                 continue
             for row, id in enumerate(table["run"].to_pylist()):
-                if id in wanted and id not in found:
+                if id in wanted and (id not in found or found[id].status == "failed"):
                     found[id] = _run(wanted[id], table.slice(row, 1))
         return [found.get(point.id, point.missing) for point in points]
 

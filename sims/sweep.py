@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,12 @@ def command(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         console.print(
             "interrupted: finished blocks are stored; the same command goes on from there"
+        )
+        return 3
+    except BrokenProcessPool:
+        console.print(
+            "a worker died (killed, or out of memory?): finished blocks are stored; the same "
+            "command goes on from there, with --jobs 1 in a single process"
         )
         return 3
     except OSError as error:

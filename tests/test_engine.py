@@ -113,6 +113,28 @@ def test_divergence_is_a_status_not_an_error() -> None:
     assert not np.isfinite(by_eta[5.0].quantities["squared_error"][-1])
 
 
+def test_a_host_stage_bears_diverged_runs() -> None:
+    sweep = small("one_step", eta=(5.0, 0.1), alpha=(0.5,), balance=(1.0,))
+    found = results(points(STUDY, sweep, 1, "float64"), sweep)
+    status = {record.point.params["eta"]: record.status for record in found.values()}
+    assert status == {5.0: "diverged", 0.1: "ok"}
+
+
+def test_a_trial_that_cannot_be_traced_fails_with_its_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def trial(instance: object, key: object, k: int, alpha: float, eta: float, steps: int) -> dict:
+        raise ValueError("no such update")
+
+    broken = dataclasses.replace(small("symmetric", k=(2,)), name="untraceable", trial=trial)
+    study = dataclasses.replace(load(STUDY), sweeps=(broken,))
+    monkeypatch.setattr(engine, "load", lambda name: study)
+    (block,) = blocks(STUDY, [broken], points(STUDY, broken, 1, "float64"))
+    records = run_block(block)[1]
+    assert {r.message for r in records} == {"ValueError: no such update"}
+    assert len(records) == block.runs
+
+
 def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = small("symmetric", k=(2, 3), alpha=(0.5,), kappa=(1.0,))
 

@@ -118,3 +118,29 @@ def test_interrupt_keeps_what_is_finished_and_says_how_to_go_on(tree: Path) -> N
     assert "same command goes on" in out
     assert "Traceback" not in err
     assert rows(tree / "figures")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads process tables in /proc")
+def test_a_dead_worker_is_said_in_one_line_and_loses_only_its_block(tree: Path) -> None:
+    words = ["toy", "--seeds", "200", "--jobs", "2"]
+    process = subprocess.Popen(
+        toy.command(*words), cwd=tree, env=toy.environment(tree), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(list(parts(tree / "figures"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    workers = [
+        int(status.parent.name)
+        for status in Path("/proc").glob("[0-9]*/cmdline")
+        if os.getpgid(int(status.parent.name)) == process.pid
+        and "LokyProcess" in status.read_text()
+    ]
+    os.kill(workers[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 3
+    assert "a worker died" in out
+    assert "Traceback" not in out + err
+    survived = rows(tree / "figures")
+    assert survived
+    assert f"{len(survived)} stored" in toy.sweep(tree, *words).stdout

@@ -77,6 +77,17 @@ def test_two_writers_of_one_run_are_read_once(tmp_path: Path) -> None:
     assert [run.seed for run in runs] == [0, 1]
 
 
+def test_failed_runs_are_tried_again_and_the_success_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write([Record(record(0).point, "failed", {}, "MemoryError: no room")])
+    assert store.known() == set()
+    (failed,) = store.read([record(0).point])
+    assert (failed.status, failed.message) == ("failed", "MemoryError: no room")
+    store.write([record(0)])
+    assert store.known() == {record(0).point.id}
+    assert [run.status for run in store.read([record(0).point])] == ["ok"]
+
+
 def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
     store = Store(tmp_path / "a" / "b")
     assert store.known() == set()

@@ -112,8 +112,11 @@ def limit_rate(
     kernel of J. `normal` is the matrix of A*A on row-major vec coordinates, p = n1 n2 (None: the
     population, where this contains laws 2 to 4 as the limits of a small imbalance). F has full
     column rank k (no padding), G has rank r, so J has rank n2 k + (n1 - k) r; for k = r every limit
-    has that form. Costs O(p^2 k (n1 + n2)).
+    has that form. Costs O(p^2 k (n1 + n2)). NaN for
+    factors that diverged.
     """
+    if not (np.isfinite(F).all() and np.isfinite(G).all()):
+        return float("nan")
     (n1, k), n2 = F.shape, G.shape[0]
     J_F = np.einsum("ax,bc->abxc", np.eye(n1), G).reshape(n1 * n2, n1 * k)
     J_G = np.einsum("bx,ac->abxc", np.eye(n2), F).reshape(n1 * n2, n2 * k)

@@ -16,15 +16,18 @@ from sims import drawing
 from sims.studies.overparam_gd import laws as law
 
 
-def pick(runs: Sequence[Run], sweep: str, **params: Any) -> list[Run]:
-    """Finished runs of a sweep at these parameters."""
-    return [
-        run
-        for run in runs
-        if run.sweep == sweep
-        and run.status == "ok"
-        and all(run.params[axis] == value for axis, value in params.items())
-    ]
+def section(runs: Sequence[Run], sweep: str, *shown: str, **wished: Any) -> list[Run]:
+    """Finished runs of a sweep that differ in nothing but the `shown` axes and the seed.
+
+    Every other axis stands at its wished value, or at its largest where it lacks that one.
+    """
+    chosen = [run for run in runs if run.sweep == sweep and run.status == "ok"]
+    for axis in dict(chosen[0].params) if chosen else ():
+        if axis not in shown:
+            options = values(chosen, axis)
+            value = wished[axis] if wished.get(axis) in options else options[-1]
+            chosen = [run for run in chosen if run.params[axis] == value]
+    return chosen
 
 
 def values(runs: Sequence[Run], axis: str) -> list[Any]:
@@ -32,13 +35,11 @@ def values(runs: Sequence[Run], axis: str) -> list[Any]:
     return sorted({run.params[axis] for run in runs})
 
 
-def typical(runs: Sequence[Run], **wished: Any) -> dict[str, Any]:
-    """For each axis the wished value where the runs have it, else their smallest."""
-    return {
-        axis: wish if wish in values(runs, axis) else values(runs, axis)[0]
-        for axis, wish in wished.items()
-        if runs
-    }
+def fixed(chosen: Sequence[Run], *axes: str) -> str:
+    """Where a section stands on some of its axes, for a panel's title."""
+    names = {"kappa": "$\\kappa$", "alpha": "$\\alpha$"}
+    shown = [f"{names.get(axis, axis)} = {chosen[0].params[axis]:g}" for axis in axes if chosen]
+    return "".join(f", {text}" for text in shown)
 
 
 def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
@@ -71,10 +72,9 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
 
 def symmetric_error(ax: Axes, runs: list[Run]) -> None:
     """(a) e_t of symmetric GD, with law 1 from X_0 and law 2's tail."""
-    at = typical(pick(runs, "symmetric"), kappa=1.0, alpha=0.2)
-    title = "symmetric GD, population" + _at(at)
+    chosen = section(runs, "symmetric", "k", kappa=1.0, alpha=0.2)
+    title = "symmetric GD, population" + fixed(chosen, "kappa", "alpha")
     drawing.panel(ax, "a", title, "step t", "$e_t=\\|XX^T-\\Sigma\\|_F^2$", "log log")
-    chosen = pick(runs, "symmetric", **at)
     for index, k in enumerate(values(chosen, "k")):
         same = [run for run in chosen if run.params["k"] == k]
         t = same[0].quantities["t"]
@@ -105,10 +105,9 @@ def tail(ax: Axes, same: list[Run], index: int) -> None:
 
 def symmetric_exponent(ax: Axes, runs: list[Run]) -> None:
     """(b) the local exponent of the same runs."""
-    at = typical(pick(runs, "symmetric"), kappa=1.0, alpha=0.2)
-    title = "local exponent" + _at(at)
+    chosen = section(runs, "symmetric", "k", kappa=1.0, alpha=0.2)
+    title = "local exponent" + fixed(chosen, "kappa", "alpha")
     drawing.panel(ax, "b", title, "step t", "$d\\,\\ln e_t\\,/\\,d\\,\\ln t$", "log linear")
-    chosen = pick(runs, "symmetric", **at)
     for index, k in enumerate(values(chosen, "k")):
         same = [run for run in chosen if run.params["k"] == k]
         if k == same[0].params["r"]:
@@ -124,10 +123,9 @@ def symmetric_exponent(ax: Axes, runs: list[Run]) -> None:
 
 def asymmetric_error(ax: Axes, runs: list[Run]) -> None:
     """(c) e_t of asymmetric GD for several alpha, with law 3's tails."""
-    at = typical(pick(runs, "asymmetric"), kappa=1.0, k=4)
-    title = "asymmetric GD, imbalanced start, population" + _at(at)
+    chosen = section(runs, "asymmetric", "alpha", kappa=1.0, k=4)
+    title = "asymmetric GD, imbalanced start, population" + fixed(chosen, "kappa", "k")
     drawing.panel(ax, "c", title, "step t", "$e_t=\\|FG^T-\\Sigma\\|_F^2$", "linear log")
-    chosen = pick(runs, "asymmetric", **at)
     for index, alpha in enumerate(reversed(values(chosen, "alpha"))):
         same = [run for run in chosen if run.params["alpha"] == alpha]
         error = drawing.stack(same, lambda run: run.quantities["squared_error"])
@@ -147,7 +145,7 @@ def rate_against_alpha(ax: Axes, runs: list[Run]) -> None:
             ("one_step", "after the step", {"k": 4, "kappa": 1.0, "balance": 1.0}),
         )
     ):
-        chosen = pick(runs, sweep, **typical(pick(runs, sweep), **wish))
+        chosen = section(runs, sweep, "alpha", **wish)
         alphas = values(chosen, "alpha")
         rows = [[run for run in chosen if run.params["alpha"] == a] for a in alphas]
         if not rows:
@@ -160,15 +158,14 @@ def rate_against_alpha(ax: Axes, runs: list[Run]) -> None:
     drawing.legend(ax, "k = r + 1, $\\kappa$ = 1")
 
 
-def finite_m(
-    ax: Axes, runs: list[Run], sweep: str, alpha: float, value: Callable[[Run], float]
-) -> None:
+def finite_section(runs: list[Run], sweep: str) -> list[Run]:
+    """Runs with k > r at one start, for every m and k."""
+    over = [run for run in runs if law.over(run.params)]
+    return section(over, sweep, "m", "k", alpha=0.5, kappa=1.0)
+
+
+def finite_m(ax: Axes, chosen: list[Run], value: Callable[[Run], float]) -> None:
     """A number of every run against m, for each k > r."""
-    chosen = [run for run in pick(runs, sweep) if law.over(run.params)]
-    chosen = [run for run in chosen if run.params["alpha"] == typical(chosen, alpha=alpha)["alpha"]]
-    if not chosen:
-        drawing.empty(ax)
-        return
     for index, k in enumerate(values(chosen, "k"), start=1):
         same = [run for run in chosen if run.params["k"] == k]
         ms = values(same, "m")
@@ -182,44 +179,48 @@ def finite_m(
     drawing.plain_ticks(ax, values(chosen, "m"))
 
 
-def sizes(runs: list[Run], sweep: str) -> str | None:
+def sizes(chosen: list[Run]) -> str:
     """The sizes and the start of a finite-m panel, for its legend."""
-    chosen = pick(runs, sweep)
-    if not chosen:
-        return None
     p = chosen[0].params
     shape = f"n = {p['n']}" if "n" in p else f"{p['n1']} x {p['n2']}"
-    return f"{shape}, $\\alpha$ = {typical(chosen, alpha=0.5)['alpha']:g}"
+    return f"{shape}, $\\alpha$ = {p['alpha']:g}"
 
 
 def finite_m_constant(ax: Axes, runs: list[Run]) -> None:
     """(e) law 1's constant from finitely many measurements."""
     title = "symmetric GD from m measurements: constant"
     drawing.panel(ax, "e", title, "m", "$(2\\eta T)^2e_T\\,/\\,(k-r)$", "log log")
-    finite_m(
-        ax, runs, "symmetric_sensing", 0.5, lambda run: law.scaled_error(run) / law.excess(run)
-    )
+    chosen = finite_section(runs, "symmetric_sensing")
+    if not chosen:
+        drawing.empty(ax)
+        return
+    finite_m(ax, chosen, lambda run: law.scaled_error(run) / law.excess(run))
     ax.axhline(1.0, color="black", label="population")
-    drawing.legend(ax, sizes(runs, "symmetric_sensing"))
+    drawing.legend(ax, sizes(chosen))
 
 
 def finite_m_exponent(ax: Axes, runs: list[Run]) -> None:
     """(f) the fitted exponent from finitely many measurements."""
     title = "symmetric GD from m measurements: exponent"
     drawing.panel(ax, "f", title, "m", "fitted exponent p of $(t+t_0)^{-p}$", "log linear")
-    finite_m(ax, runs, "symmetric_sensing", 0.5, lambda run: law.EXPONENT(run).value)
+    chosen = finite_section(runs, "symmetric_sensing")
+    if not chosen:
+        drawing.empty(ax)
+        return
+    finite_m(ax, chosen, lambda run: law.EXPONENT(run).value)
     ax.axhline(2.0, color="black", label="population")
-    drawing.legend(ax, sizes(runs, "symmetric_sensing"))
+    drawing.legend(ax, sizes(chosen))
 
 
 def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
     """(g) law 3's rate from finitely many measurements: the limit's rate, and the heuristic."""
     title = "asymmetric GD from m measurements: rate"
     drawing.panel(ax, "g", title, "m", "rate / population law", "log linear")
-    finite_m(
-        ax, runs, "asymmetric_sensing", 0.5, lambda run: law.RATE(run).value / law.tail_rate(run)
-    )
-    chosen = [run for run in pick(runs, "asymmetric_sensing") if law.over(run.params)]
+    chosen = finite_section(runs, "asymmetric_sensing")
+    if not chosen:
+        drawing.empty(ax)
+        return
+    finite_m(ax, chosen, lambda run: law.RATE(run).value / law.tail_rate(run))
     for index, k in enumerate(values(chosen, "k"), start=1):
         same = [run for run in chosen if run.params["k"] == k]
         p, excess = same[0].params, k - same[0].params["r"]
@@ -233,10 +234,4 @@ def finite_m_rate(ax: Axes, runs: list[Run]) -> None:
         factor = np.asarray(finite_sample_factor(p["n2"], excess, jnp.asarray(m)))
         edge = f"$(1-\\sqrt{{n_2(k-r)/m}})^2$, k = r + {excess}"
         drawing.theory(ax, m, factor, index, linestyle=":", label=edge)
-    drawing.legend(ax, sizes(runs, "asymmetric_sensing"))
-
-
-def _at(params: dict[str, Any]) -> str:
-    """A panel's fixed parameters, for its title."""
-    names = {"kappa": "$\\kappa$", "alpha": "$\\alpha$"}
-    return "".join(f", {names.get(axis, axis)} = {value:g}" for axis, value in params.items())
+    drawing.legend(ax, sizes(chosen))

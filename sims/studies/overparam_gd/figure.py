@@ -139,6 +139,7 @@ def rate_against_alpha(ax: Axes, runs: list[Run]) -> None:
     """(d) fitted rates against alpha^2: plain GD and after the modified step."""
     title = "the start sets the speed, one modified step frees it"
     drawing.panel(ax, "d", title, "$\\alpha^2$", "rate (nats per step)", "log log")
+    at: list[Run] = []
     for index, (sweep, label, wish) in enumerate(
         (
             ("asymmetric", "plain GD", {"k": 4, "kappa": 1.0}),
@@ -150,12 +151,13 @@ def rate_against_alpha(ax: Axes, runs: list[Run]) -> None:
         rows = [[run for run in chosen if run.params["alpha"] == a] for a in alphas]
         if not rows:
             continue
+        at = chosen
         squares = [a**2 for a in alphas]
         fitted = [[law.RATE(run).value for run in row] for row in rows]
         drawing.points_with_range(ax, squares, fitted, index, label)
         medians = [np.median([law.predicted(run) for run in row]) for row in rows]
         drawing.theory(ax, squares, medians, index, label=f"{label}: predicted")
-    drawing.legend(ax, "k = r + 1, $\\kappa$ = 1")
+    drawing.legend(ax, fixed(at, "k", "kappa").removeprefix(", "))
 
 
 def finite_section(runs: list[Run], sweep: str) -> list[Run]:

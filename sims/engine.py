@@ -124,7 +124,10 @@ def _timed(record: Record, seconds: float) -> Record:
 
 
 def _compute(block: Block, sweep: Sweep) -> list[Record]:
-    generate, trial = _compiled(block.study, block.sweep, tuple(block.static.items()))
+    generate = _generator(block.study, block.sweep, tuple(block.static.items()))
+    # A trial is keyed by what it asks for alone: instances of equal shape share its compilation.
+    asked = by_name(sweep.trial, block.static)
+    trial = _trial(block.study, block.sweep, tuple(asked.items()))
     # Fixed widths: repeat the last row and column, then forget the copies.
     rows = _padded([row[0] for row in block.points], sweep.instances_wide)
     columns = _padded(list(block.points[0]), sweep.lanes_wide)
@@ -161,8 +164,8 @@ def _padded(items: list[Any], width: int) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(study: str, sweep_name: str, static_items: tuple) -> tuple[Any, Any]:
-    """The jitted generator (one instance after another) and trial (vmap over vmap) of a shape."""
+def _generator(study: str, sweep_name: str, static_items: tuple) -> Any:
+    """The jitted problem of a shape: one instance after another."""
     sweep = load(study).sweep(sweep_name)
     static = dict(static_items)
 
@@ -174,6 +177,15 @@ def _compiled(study: str, sweep_name: str, static_items: tuple) -> tuple[Any, An
             return sweep.problem(jax.random.fold_in(key, 0), **by_name(sweep.problem, values))
 
         return jax.lax.map(one, (keys, floats))
+
+    return generate
+
+
+@functools.lru_cache(maxsize=64)
+def _trial(study: str, sweep_name: str, static_items: tuple) -> Any:
+    """The jitted trial of a shape: vmap over instances of vmap over lanes."""
+    sweep = load(study).sweep(sweep_name)
+    static = dict(static_items)
 
     @jax.jit
     def trial(instances: Any, keys: Any, floats: dict[str, Any], lanes: dict[str, Any]) -> Any:
@@ -188,7 +200,7 @@ def _compiled(study: str, sweep_name: str, static_items: tuple) -> tuple[Any, An
 
         return jax.vmap(one)(instances, keys, floats)
 
-    return generate, trial
+    return trial
 
 
 def time_left(pending: Sequence[Block], finished: dict[Any, list[float]], jobs: int) -> float:

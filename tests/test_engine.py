@@ -72,6 +72,19 @@ def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
         assert_equal_bits(record, parallel[id])
 
 
+def test_instances_of_equal_shape_share_one_compilation() -> None:
+    """Two m whose Gram matrices have one shape: two generators, one compiled trial."""
+    sweep = small("symmetric_sensing", steps=(61,), m=(400, 500))
+    packed = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
+    assert {block.static["m"] for block in packed} == {400, 500}
+    before = engine._trial.cache_info().misses
+    for block in packed:
+        assert {record.status for record in run_block(block)[1]} == {"ok"}
+    assert engine._trial.cache_info().misses == before + 1
+    trial = engine._trial(STUDY, sweep.name, (("steps", 61), ("width", 8)))
+    assert trial._cache_size() == 1
+
+
 def test_grown_axes_keep_old_ids_and_instances() -> None:
     old = {p.id for p in points(STUDY, small("symmetric"), 2, "float64")}
     new = {

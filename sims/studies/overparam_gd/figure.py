@@ -192,25 +192,26 @@ def finite_m_constant(ax: Axes, runs: list[Run]) -> None:
     """(e) law 1's constant from finitely many measurements."""
     title = "symmetric GD from m measurements: constant"
     drawing.panel(ax, "e", title, "m", "$(2\\eta T)^2e_T\\,/\\,(k-r)$", "log log")
-    chosen = finite_section(runs, "symmetric_sensing")
-    if not chosen:
-        drawing.empty(ax)
-        return
-    finite_m(ax, chosen, lambda run: law.scaled_error(run) / law.excess(run))
-    ax.axhline(1.0, color="black", label="population")
-    drawing.legend(ax, sizes(chosen))
+    finite_m_symmetric(ax, runs, lambda run: law.scaled_error(run) / law.excess(run), 1.0)
 
 
 def finite_m_exponent(ax: Axes, runs: list[Run]) -> None:
     """(f) the fitted exponent from finitely many measurements."""
     title = "symmetric GD from m measurements: exponent"
     drawing.panel(ax, "f", title, "m", "fitted exponent p of $(t+t_0)^{-p}$", "log linear")
+    finite_m_symmetric(ax, runs, lambda run: law.EXPONENT(run).value, 2.0)
+
+
+def finite_m_symmetric(
+    ax: Axes, runs: list[Run], value: Callable[[Run], float], population: float
+) -> None:
+    """A number of symmetric GD against m, with what it is in the population."""
     chosen = finite_section(runs, "symmetric_sensing")
     if not chosen:
         drawing.empty(ax)
         return
-    finite_m(ax, chosen, lambda run: law.EXPONENT(run).value)
-    ax.axhline(2.0, color="black", label="population")
+    finite_m(ax, chosen, value)
+    ax.axhline(population, color="black", label="population")
     drawing.legend(ax, sizes(chosen))
 
 

@@ -106,13 +106,14 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 yield result
             finished = True
         finally:
-            if pool.is_local:
-                # Done: idle workers would keep their memory. Interrupted: nobody waits for them.
-                get_reusable_executor().shutdown(wait=finished, kill_workers=not finished)
-            # A caller that stops early knows that blocks are in flight; joblib would warn of it.
+            # A caller that stops early knows that blocks are in flight (joblib would warn of it);
+            # joblib kills the workers that are at them.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.close()
+            if pool.is_local and finished:
+                # Idle workers would keep their memory while the caller judges and draws.
+                get_reusable_executor().shutdown(wait=True)
 
 
 def _run(alone: tuple[Block]) -> Done:

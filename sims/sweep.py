@@ -153,6 +153,7 @@ def command(argv: Sequence[str]) -> int:
     for notice in (*pool.notices, *store.notices):
         console.print(notice)
     report.print_table(console, study, verdicts)
+    report.print_failures(console, runs)
     console.print(f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})")
     return report.exit_code(verdicts)
 

@@ -105,10 +105,15 @@ def command(*words: str) -> list[str]:
 
 
 def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a tree, as a user would."""
+    """Runs the sweep command in a tree, as a user would."""
+    return call(folder, "sims.sweep", *words)
+
+
+def call(folder: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs a module of a tree, as a user would."""
     return subprocess.run(
-        command(*words), cwd=folder, env=environment(folder), capture_output=True, text=True,
-        timeout=300,
+        [sys.executable, "-m", module, *words], cwd=folder, env=environment(folder),
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -168,3 +173,16 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
         except (OSError, ProcessLookupError):
             continue  # it has ended meanwhile
     return found
+
+
+def weight(process: subprocess.Popen[str]) -> int:
+    """Bytes of a command's processes together; what they share is counted once."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(status.name)) == process.pid:
+                lines = (status / "smaps_rollup").read_text().splitlines()
+                total += sum(1024 * int(x.split()[1]) for x in lines if x.startswith("Pss:"))
+        except (OSError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return total

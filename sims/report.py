@@ -16,7 +16,8 @@ from matsense.claims import Run
 from matsense.estimate import Call
 from matsense.judge import Verdict
 from sims.blocks import Block
-from sims.cost import Probe, size
+from sims.cost import Probe
+from sims.memory import size
 from sims.study import Study
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}

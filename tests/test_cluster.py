@@ -27,7 +27,7 @@ def started(tree: Path, module: str, *words: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture
-def scheduler(tree: Path) -> Iterator[str]:
+def scheduler_process(tree: Path) -> Iterator[subprocess.Popen[bytes]]:
     told = tree / "scheduler.json"
     words = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told)]
     process = started(tree, "dask_scheduler", *words)
@@ -35,10 +35,15 @@ def scheduler(tree: Path) -> Iterator[str]:
         deadline = time.monotonic() + 60
         while not (told.exists() and told.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        yield json.loads(told.read_text())["address"]
+        yield process
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def scheduler(tree: Path, scheduler_process: subprocess.Popen[bytes]) -> str:
+    return json.loads((tree / "scheduler.json").read_text())["address"]
 
 
 @pytest.fixture
@@ -102,3 +107,23 @@ def test_a_worker_with_other_code_computes_nothing(
     assert "differs from the caller's" in done.stdout
     status = [row["status"] for row in toy.rows(tree / "figures").values()]
     assert sorted(set(status)) == ["failed", "ok"]
+
+
+def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
+    tree: Path,
+    scheduler_process: subprocess.Popen[bytes],
+    scheduler: str,
+    workers: list[subprocess.Popen[bytes]],
+) -> None:
+    wait_for_workers(scheduler, 2)
+    words = ["toy", "--seeds", "100", "--backend", "dask", "--scheduler", scheduler]
+    process = toy.start(tree, *words)
+    toy.wait_for_parts(tree / "figures", 5)
+    scheduler_process.kill()
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 3, out + err
+    assert "cannot be reached any more: what is finished is stored" in out
+    assert "Traceback" not in out + err
+    stored = len(toy.rows(tree / "figures"))
+    assert 0 < stored < 400
+    assert f"{stored} stored" in toy.sweep(tree, *words[:3], "--dry-run").stdout

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import cost
+from sims import memory
 from sims.blocks import blocks
 from sims.flops import count
 from sims.study import Sweep, load, points
@@ -57,7 +57,7 @@ def test_a_sensing_trial_costs_what_its_operator_does() -> None:
 def test_bytes_of_a_batch_hold_the_instances() -> None:
     sweep = sensing_sweep()
     (block,) = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
-    found = cost.batch(block, sweep)
+    found = memory.batch(block, sweep)
     generate, _ = programs(block)
     keys, floats, _ = inputs(block, sweep)
     held = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(generate(keys, floats)))
@@ -67,12 +67,12 @@ def test_bytes_of_a_batch_hold_the_instances() -> None:
 
 def test_a_memory_bound_narrows_blocks_and_refuses_with_the_arithmetic() -> None:
     sweep = load(STUDY).sweep("symmetric")
-    wide = cost.heaviest(STUDY, sweep)
-    narrowed = cost._narrowed(STUDY, sweep, wide, wide.total // 2)
+    wide = memory.heaviest(STUDY, sweep)
+    narrowed = memory._narrowed(STUDY, sweep, wide, wide.total // 2)
     assert 1 <= narrowed.instances_wide < sweep.instances_wide
-    assert cost.heaviest(STUDY, narrowed).total <= wide.total // 2
+    assert memory.heaviest(STUDY, narrowed).total <= wide.total // 2
     with pytest.raises(InvalidInput, match=r"one instance .* its 8 lanes .* leave 1 kB for it"):
-        cost._narrowed(STUDY, sweep, wide, 1000)
+        memory._narrowed(STUDY, sweep, wide, 1000)
 
 
 def big(tree: Path) -> None:

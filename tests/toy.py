@@ -1,5 +1,6 @@
 """A toy study in one file, and a copy of the source tree to put it into."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -127,7 +128,8 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 def kill(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> tuple[str, str]:
     """Sends a signal to the whole group and waits for what the command still says."""
-    os.killpg(process.pid, how)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
     return process.communicate(timeout=60)
 
 
@@ -135,9 +137,12 @@ def parts(out: Path) -> Iterator[Path]:
     return out.glob("toy/runs/sweep=*/*.parquet")
 
 
-def wait_for_parts(out: Path, count: int) -> None:
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen[str] | None = None) -> None:
+    """Until so many part files are there, or the process that writes them has ended."""
     deadline = time.monotonic() + 120
     while len(list(parts(out))) < count and time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            return
         time.sleep(0.005)
 
 

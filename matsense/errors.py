@@ -11,6 +11,10 @@ class InvalidInput(ValueError):  # noqa: N818 - the name reads as the sentence d
         super().__init__(" ".join(f"{value}: {rule}; {remedy}".split()))
 
 
+class Infeasible(ArithmeticError):  # noqa: N818 - the name reads as the sentence does
+    """Raised for an instance whose question has no answer: counted apart, never averaged."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that `word` may have meant, as a remedy; otherwise the list of all."""
     known = sorted(known)

@@ -36,7 +36,7 @@ class Constraints(NamedTuple):
     @property
     def rows(self) -> Float[np.ndarray, "N dd"]:
         """The constraints as vectors in R^(d d), row-major."""
-        return np.einsum("ka,kb->kab", self.left, self.right).reshape(len(self.left), -1)
+        return np.einsum("ka,kb->kab", self.left, self.right).reshape(len(self.left), self.left.shape[1] * self.right.shape[1])
 
     def margins(self, W: Matrix) -> Float[np.ndarray, " N"]:
         """left_k^T W right_k."""

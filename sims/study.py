@@ -38,7 +38,8 @@ class Sweep:
     they may be sizes) and `lane` (numbers that ride along on one instance, traced). `padded` maps
     a run's parameters to further static sizes, such as the width that its rank is padded to.
     `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
-    by run in the same worker; what it returns is what is stored.
+    by run in the same worker; what it returns is what is stored. It may raise
+    `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
     `check(**params)` raises InvalidInput for a point that cannot be.
 
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.

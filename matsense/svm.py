@@ -124,16 +124,15 @@ def least_distance(rows: Array) -> tuple[Array, Array]:
     u, _ = optimize.nnls(np.vstack([R, np.ones(len(rows))]), target)
     room = 1.0 - u.sum()
     if room < INFEASIBLE:
-        raise Infeasible("no W separates the chosen tokens from the others")
+        raise Infeasible("infeasible: no W separates the chosen tokens from the others")
     lam = u / room
     active = lam > 0
+    # On the active set the optimum solves a linear system, without the loss of digits in `room`.
+    w = np.linalg.lstsq(rows[active], np.ones(active.sum()), rcond=None)[0]
     polished = np.zeros_like(lam)
-    polished[active] = np.linalg.lstsq(
-        rows[active] @ rows[active].T, np.ones(active.sum()), rcond=None
-    )[0]
-    # The polish is kept where it stays dual feasible: it is then exact to rounding.
-    if (polished >= 0).all() and (rows @ (rows.T @ polished)).min() > 1 - 1e-9:
-        lam = polished
+    polished[active] = np.linalg.lstsq(rows[active].T, w, rcond=None)[0]
+    if (polished >= 0).all() and (rows @ w).min() > 1 - 1e-9:
+        return w, polished
     return rows.T @ lam, lam
 
 

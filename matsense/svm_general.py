@@ -27,7 +27,7 @@ def generalised(X: Array, z: Array, kept: Bool[np.ndarray, "n T"]) -> Solution:
     leader = kept.argmax(axis=1)
     i, t = np.nonzero(~kept)
     if len(i) == 0:
-        raise Infeasible("every token is kept")
+        raise Infeasible("infeasible: every token is kept, nothing is to be separated")
     rules = Constraints(X[i, leader[i]] - X[i, t], z[i], np.stack([i, t], axis=1))
     inside = _inside(X, z, kept, leader).rows
     basis = np.linalg.svd(inside, full_matrices=False)

@@ -43,7 +43,7 @@ def nuclear(X: Array, z: Array, choice: Array) -> Solution:
         if best.gap <= LARGEST_GAP:
             break
     if best is None:
-        raise Infeasible("neither SCS nor Clarabel finds a separating W")
+        raise ArithmeticError("neither SCS nor Clarabel finds a separating W")
     return accept(best)
 
 

@@ -5,12 +5,13 @@ no 1 / sqrt(d), no bias, no mask. With a linear head psi(a) = v^T a the scores
 gamma_it = Y_i v^T x_it decide which token an input should attend to.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from matsense.errors import InvalidInput, nearest
 from matsense.losses import LOSSES
 from matsense.struct import pytree, static
 
@@ -121,21 +122,6 @@ class Attention:
         below = (at_peak - top) + now.delta
         return jnp.mean(LOSSES[self.loss].chord(top, below) * below)
 
-    def towards(self, choice: Int[Array, " n"]) -> "Attention":
-        """The same inputs under a linear head that scores 1 for the chosen token and 0 for others.
-
-        All non-optimal scores are equal, so every descent ends at the choice ([tarzanagh2023svm],
-        global convergence): a way to reach the max-margin direction of a choice by descent.
-        """
-        scores = jnp.where(jnp.arange(self.X.shape[1]) == choice[:, None], 1.0, 0.0)
-        return Attention(self.X, self.z, jnp.ones_like(self.Y), scores, "correlation", "linear")
-
-
-def on_sphere(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Vectors uniform on the unit sphere of the last axis."""
-    g = jax.random.normal(key, shape)
-    return g / jnp.linalg.norm(g, axis=-1, keepdims=True)
-
 
 def draw(
     key: PRNGKeyArray,
@@ -154,14 +140,13 @@ def draw(
     With `equal` all non-optimal tokens of an input get one score (`equalised`). The head v is
     drawn and then seen through the scores alone; a "relu" head has no v.
     """
-    key_x, key_z, key_v, key_y = jax.random.split(key, 4)
-    if tokens == "sphere":
-        X, z = on_sphere(key_x, (n, T, d)), on_sphere(key_z, (n, d))
-    else:
-        X = jax.random.normal(key_x, (n, T, d)) / jnp.sqrt(d)
-        z = jax.random.normal(key_z, (n, d)) / jnp.sqrt(d)
-    v = on_sphere(key_v, (d,))
-    Y = jax.random.rademacher(key_y, (n,), X.dtype)
+    key_vectors, key_labels = jax.random.split(key)
+    # One draw for all vectors: every call of a generator costs a compilation of its own.
+    gaussian = jax.random.normal(key_vectors, (n * (T + 1) + 1, d))
+    unit = gaussian / jnp.linalg.norm(gaussian, axis=1, keepdims=True)
+    vectors = unit if tokens == "sphere" else gaussian / jnp.sqrt(d)
+    X, z, v = vectors[: n * T].reshape(n, T, d), vectors[n * T : -1], unit[-1]
+    Y = jax.random.rademacher(key_labels, (n,), X.dtype)
     if equal:
         X = equalised(X, v, Y)
     z = X[:, 0] if queries == "self" else z
@@ -191,3 +176,25 @@ def permuted(problem: Attention) -> Attention:
     Y = jnp.roll(problem.Y, 1)
     scores = problem.scores * (problem.Y * Y)[:, None]
     return Attention(problem.X, problem.z, Y, scores, problem.loss, problem.head)
+
+
+def check_sizes(
+    n: int, T: int, d: int, m: int = 1, tokens: str = "sphere", queries: str = "cross"
+) -> None:
+    """Raises `InvalidInput` for sizes outside n >= 1, T >= 2, d >= 1, 1 <= m <= d, and unknown
+    kinds of tokens and queries.
+    """
+    kinds = {"tokens": (tokens, get_args(Tokens)), "queries": (queries, get_args(Queries))}
+    for name, (value, known) in kinds.items():
+        if value not in known:
+            raise InvalidInput(f"{name} = {value}", "no such kind", nearest(value, known))
+    rules = [
+        (n < 1, f"n = {n}", "there is at least one input", "give n = 1 or more"),
+        (T < 2, f"T = {T}", "a choice needs two tokens", "give T = 2 or more"),
+        (d < 1, f"d = {d}", "tokens have at least one coordinate", "give d = 1 or more"),
+        (m < 1, f"m = {m}", "K and Q have at least one column", "give m = 1 or more"),
+        (m > d, f"m = {m}", f"K and Q have at most d = {d} columns", f"give m <= {d}"),
+    ]
+    for broken, value, rule, remedy in rules:
+        if broken:
+            raise InvalidInput(value, rule, remedy)

@@ -148,3 +148,11 @@ def locally_optimal(solution: Solution, scores: Array, choice: Array) -> bool:
     """Whether every chosen token outscores the support tokens of its input (the paper's sense)."""
     chosen = np.take_along_axis(scores, np.asarray(choice)[:, None], axis=1)
     return bool(np.all((chosen > scores) | ~solution.support))
+
+
+def clearance(solution: Solution, scores: Array, choice: Array) -> float:
+    """How far beyond the margin 1 the nearest token lies that outscores the chosen one; inf if none
+    does. Not above the support tolerance: the choice is not locally optimal.
+    """
+    chosen = np.take_along_axis(scores, np.asarray(choice)[:, None], axis=1)
+    return float(np.min(np.where(scores > chosen, solution.margins - 1, np.inf)))

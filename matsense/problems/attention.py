@@ -151,7 +151,12 @@ def draw(
         X = equalised(X, v, Y)
     z = X[:, 0] if queries == "self" else z
     gain = X @ v if head == "linear" else jnp.sum(jnp.maximum(X, 0.0), axis=2)
-    return Attention(X, z, Y, Y[:, None] * gain, loss, head)
+    scores = Y[:, None] * gain
+    if equal:
+        # Equal to the last bit: past saturation a difference of rounding outweighs the best token.
+        top = jnp.max(scores, axis=1, keepdims=True)
+        scores = jnp.where(scores == top, top, jnp.min(scores, axis=1, keepdims=True))
+    return Attention(X, z, Y, scores, loss, head)
 
 
 def equalised(

@@ -9,8 +9,6 @@ tokens settle at fixed differences; hence
     1 - corr(W, W_a) = ||P||^2 / (2 ||W||^2) (1 + O(||P||^2 / ||W||^2)).
 """
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 
@@ -45,6 +43,21 @@ def gd_log_slope(misaligned: Float[np.ndarray, " ticks"]) -> float:
     return float(1 - np.mean(misaligned))
 
 
+# Nats by which a better token's softmax mass must lie below those of the support tokens.
+FAR_OUT = 5.0
+
+
+def far_out(depth: float, clearance: float) -> bool:
+    """Whether a start of smallest margin `depth` is far enough out for its choice to be kept.
+
+    Derived: the local convergence theorem asks for ||W|| >= R, R depending on the instance
+    (recalled). At depth m a better token whose margin in W_a is 1 + clearance has a mass that is
+    exp(-m clearance) times a support token's: while that is of order 1 it pulls as they do, and
+    the choice is in effect not locally optimal.
+    """
+    return depth * clearance >= FAR_OUT
+
+
 def least_dimension(n: int, T: int) -> int:
     """d >= max(T - 1, n): (Att-SVM) is almost surely feasible for every token choice (recalled).
 
@@ -75,7 +88,3 @@ def kept_sets(
         raise Excluded("not settled: the kept tokens cannot be told")
     return np.asarray(s >= least)
 
-
-def decay_between(size: tuple[float, float], error: tuple[float, float]) -> float:
-    """The exponent p of error ~ size^-p between two points."""
-    return -math.log(error[1] / error[0]) / math.log(size[1] / size[0])

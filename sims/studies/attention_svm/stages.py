@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from matsense import svm, svm_general, svm_nuclear
-from matsense.errors import Infeasible
+from matsense.errors import Excluded, Infeasible
 from matsense.problems.attention import Attention, permuted
 from matsense.svm import Solution
 from matsense.theory import attention as theory
@@ -98,10 +98,16 @@ def two_looks(instance: Attention, quantities: Arrays) -> Arrays:
     }
 
 
-def started(instance: Attention, quantities: Arrays) -> Arrays:
-    """Whether the chosen direction was locally optimal, and whether the run stayed with it."""
+def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
+    """Whether the chosen direction was locally optimal, and whether the run stayed with it.
+
+    Starts in a locally optimal direction that are not far out are excluded.
+    """
     chosen = quantities["chosen"]
     found, chose_best, local = judged_choice(instance, chosen)
+    room = svm.clearance(found, np.asarray(instance.scores), chosen)
+    if local and not theory.far_out(depth, room):
+        raise Excluded("not far out: a better token is nearly a support token")
     stays = (quantities["kept"] == chosen).all(axis=1)
     return {
         "t": quantities["t"],

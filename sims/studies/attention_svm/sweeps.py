@@ -74,7 +74,7 @@ sweeps = (
         lane=STEP,
         seeds=100,
         instances_wide=25,
-        quick={"steps": (30_000,), "queries": ("cross",)},
+        quick={"queries": ("cross",)},
         quick_seeds=25,
     ),
     sweep(
@@ -102,7 +102,7 @@ sweeps = (
         seeds=40,
         instances_wide=20,
         quick={"steps": (200_000,)},
-        quick_seeds=20,
+        quick_seeds=40,
     ),
     sweep(
         "shares",
@@ -119,7 +119,7 @@ sweeps = (
         lane=STEP,
         seeds=100,
         instances_wide=50,
-        quick={"d": (4, 10, 30), "steps": (3_000,)},
+        quick={"d": (4, 20)},
         quick_seeds=50,
     ),
     sweep(
@@ -132,7 +132,6 @@ sweeps = (
         seeds=100,
         instances_wide=50,
         quick_seeds=50,
-        quick={"steps": (3_000,)},
     ),
     sweep(
         "permuted",
@@ -175,10 +174,10 @@ sweeps = (
         trials.start_trial,
         stages.started,
         shape={**AUTHORS, "steps": (10_000,)},
-        lane={"choice": tuple(range(16)), "depth": (20.0,), **STEP},
+        lane={"choice": tuple(range(16)), "depth": (100.0,), **STEP},
         seeds=30,
         lanes_wide=16,
-        quick={"choice": tuple(range(8)), "steps": (3_000,)},
+        quick={"choice": tuple(range(8))},
         quick_seeds=10,
     ),
     sweep(
@@ -237,7 +236,7 @@ sweeps = (
         lane={"choice": tuple(range(8))},
         seeds=10,
         lanes_wide=8,
-        quick={"d": (2, 4, 8), "T": (9,)},
+        quick={"d": (2, 8), "n": (8,), "T": (9,)},
     ),
     sweep(
         "nonlinear",
@@ -249,8 +248,8 @@ sweeps = (
         seeds=60,
         instances_wide=20,
         lanes_wide=2,
-        quick={"d": (6,), "steps": (50_000,)},
-        quick_seeds=20,
+        quick={"d": (8,)},
+        quick_seeds=40,
     ),
     sweep(
         "plane",

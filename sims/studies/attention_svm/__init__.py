@@ -8,7 +8,7 @@ run is held against certified max-margin solutions of its own instance.
 Example: `python -m sims.sweep attention_svm --set shares.d=5,50`.
 """
 
-from sims.studies.attention_svm import claims, figure, laws, sweeps
+from sims.studies.attention_svm import claims, figure, laws, paper, sweeps
 from sims.study import Study
 
 study = Study(
@@ -20,4 +20,5 @@ study = Study(
     draw=figure.draw,
     fit=laws.fit,
     predicted=laws.predicted,
+    further={"paper": paper.draw},
 )

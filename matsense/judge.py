@@ -23,9 +23,9 @@ class Verdict:
 
     `units` are the runs (or, with a trend, the groups of runs) that were compared, `contradicted`
     those among them that contradict the claim one by one; `deviation` is the smallest relative
-    deviation from the prediction that these runs would have contradicted. `excluded` runs turned out
-    not to be of the kind that the claim is about (an infeasible instance): no verdict rests on them. `window` spans the ticks
-    used by all fits, `horizon` is the last tick of any run.
+    deviation from the prediction that these runs would have contradicted. `excluded` runs
+    turned out not to be of the kind that the claim is about (an infeasible instance). `window`
+    spans the ticks used by all fits, `horizon` is the last tick of any run.
     """
 
     claim: Claim

@@ -36,7 +36,9 @@ class Constraints(NamedTuple):
     @property
     def rows(self) -> Float[np.ndarray, "N dd"]:
         """The constraints as vectors in R^(d d), row-major."""
-        return np.einsum("ka,kb->kab", self.left, self.right).reshape(len(self.left), self.left.shape[1] * self.right.shape[1])
+        return np.einsum("ka,kb->kab", self.left, self.right).reshape(
+            len(self.left), self.left.shape[1] * self.right.shape[1]
+        )
 
     def margins(self, W: Matrix) -> Float[np.ndarray, " N"]:
         """left_k^T W right_k."""
@@ -77,8 +79,7 @@ class Solution:
 
 def constraints(X: Array, z: Array, choice: Array) -> Constraints:
     """Those of a token choice (n,): n (T - 1) of them."""
-    n, T, _ = X.shape
-    i, t = np.nonzero(np.arange(T) != np.asarray(choice)[:, None])
+    i, t = np.nonzero(np.arange(X.shape[1]) != np.asarray(choice)[:, None])
     return Constraints(X[i, choice[i]] - X[i, t], z[i], np.stack([i, t], axis=1))
 
 

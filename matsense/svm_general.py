@@ -31,7 +31,7 @@ def generalised(X: Array, z: Array, kept: Bool[np.ndarray, "n T"]) -> Solution:
     rules = Constraints(X[i, leader[i]] - X[i, t], z[i], np.stack([i, t], axis=1))
     inside = _inside(X, z, kept, leader).rows
     basis = np.linalg.svd(inside, full_matrices=False)
-    V = basis.Vh[basis.S > 1e-10 * max(basis.S.max(initial=0.0), 1e-300)]
+    V = basis.Vh[1e-10 * basis.S.max(initial=0.0) < basis.S]
     rows = rules.rows - rules.rows @ V.T @ V
     w, lam = least_distance(rows)
     found = certify(w.reshape(d, d), lam, rules, (n, T), nuclear=False)

@@ -11,7 +11,6 @@ import scs
 from jaxtyping import Float
 from scipy import linalg, sparse
 
-from matsense.errors import Infeasible
 from matsense.svm import (
     LARGEST_GAP,
     Array,
@@ -68,7 +67,6 @@ def _program(
     margins[:, off] = rules.left[:, row[off]] * rules.right[:, column[off] - d] / np.sqrt(2)
     A = sparse.vstack([sparse.csc_matrix(-margins), -sparse.eye_array(len(i))]).tocsc()
     b = np.concatenate([-np.ones(N), np.zeros(len(i))])
-    # Where svec entry (d + b, a) of W stands.
     return objective, sparse.csc_matrix(A), b, side
 
 

@@ -1,7 +1,7 @@
 """Softmax attention with a fixed head, [tarzanagh2023svm] setting (recalled).
 
-L(W) = (1/n) sum_i l(Y_i psi(X_i^T softmax(X_i W z_i))): token rows x_it, query z_i, label Y_i = +-1,
-no 1 / sqrt(d), no bias, no mask. With a linear head psi(a) = v^T a the scores
+L(W) = (1/n) sum_i l(Y_i psi(X_i^T softmax(X_i W z_i))): token rows x_it, query z_i, labels
+Y_i = +-1, no 1 / sqrt(d), no bias, no mask. With a linear head psi(a) = v^T a the scores
 gamma_it = Y_i v^T x_it decide which token an input should attend to.
 """
 

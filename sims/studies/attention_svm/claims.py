@@ -298,9 +298,7 @@ claims = (
         0.05,
         mode="in the mean",
         assumes="runs whose kept tokens are clear (the others are excluded); plain GD",
-        control=of(
-            "nonlinear", where=lambda p: p["sets"] == 0, seen=lambda q: q["several"] > 0
-        ),
+        control=of("nonlinear", where=lambda p: p["sets"] == 0, seen=lambda q: q["several"] > 0),
         control_of="the arg-max token taken for all that is kept",
     ),
 )

@@ -9,7 +9,8 @@ from matsense.judge import Verdict
 from sims import drawing
 from sims.studies.attention_svm.figure import section, stacked, ticks, values
 
-LAST = 2000
+# The tick next to the authors' 2000 iterations.
+LAST = 2200
 
 
 def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
@@ -29,9 +30,7 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
 
 def correlations(ax: Axes, runs: list[Run], name: str, letter: str, target: str) -> None:
     """Correlation with a max-margin solution against iteration: every run, and quartiles."""
-    chosen = [
-        run for run in section(runs, "ngd", queries="cross") if name in run.quantities
-    ]
+    chosen = [run for run in section(runs, "ngd", queries="cross") if name in run.quantities]
     size = f", {len(chosen)} runs, n = 6, T = 8, d = 10" if chosen else ""
     drawing.panel(ax, letter, f"correlation with {target}{size}", "iteration", "correlation")
     if not chosen:

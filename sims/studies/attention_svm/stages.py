@@ -80,9 +80,9 @@ def trajectory(instance: Attention, quantities: Arrays) -> Arrays:
     return {
         **descent(instance, quantities),
         "W": quantities["W"][1:],
-        "X": instance.X,
-        "z": instance.z,
-        "scores": instance.scores,
+        "X": np.asarray(instance.X),
+        "z": np.asarray(instance.z),
+        "scores": np.asarray(instance.scores),
         "W_mm": target.W,
     }
 

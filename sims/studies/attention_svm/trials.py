@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from matsense.losses import LOSSES
@@ -80,10 +81,10 @@ def two_looks_trial(
     instance: Attention, key: Any, eta: Array, first: int, steps: int
 ) -> Quantities:
     """NGD on W from 0, looked at after `first` and after `steps` steps."""
-    ticks = jnp.array([first, steps])
+    ticks = np.array([first, steps])
     solver = attention_ngd(instance, eta)
     _, seen = run(solver, _zero(instance), ticks, lambda W: {"kept": instance.kept(W)})
-    return {"t": ticks, **seen}
+    return {"t": jnp.asarray(ticks), **seen}
 
 
 def start_trial(
@@ -129,9 +130,7 @@ def path_w_trial(instance: Attention, key: Any, kappa: Array, steps: int) -> Qua
     return {"t": jnp.full(1, steps), "W": end, "B": B, "gap": gap}
 
 
-def path_kq_trial(
-    instance: Attention, key: Any, kappa: Array, m: int, steps: int
-) -> Quantities:
+def path_kq_trial(instance: Attention, key: Any, kappa: Array, m: int, steps: int) -> Quantities:
     """The point of the (K, Q) path at B = kappa times about the nuclear optimum.
 
     It starts from the Frobenius direction made full rank: not near the solution.
@@ -167,13 +166,13 @@ def nonlinear_trial(
 
     `sets` asks the host stage to hold W against sets of kept tokens (1) or the peak alone (0).
     """
-    ticks = jnp.array([steps // 2, steps])
+    ticks = np.array([steps // 2, steps])
 
     def record(W: Array) -> Quantities:
         return {"W": W, "s": instance.saturation(W).s}
 
     _, seen = run(attention_gd(instance, eta), _zero(instance), ticks, record)
-    return {"t": ticks, "sets": sets, **seen}
+    return {"t": jnp.asarray(ticks), "sets": sets, **seen}
 
 
 def _zero(instance: Attention) -> Array:

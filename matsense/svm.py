@@ -119,7 +119,8 @@ def least_distance(rows: Array) -> tuple[Array, Array]:
     ||(rows^T u, sum(u) - 1)|| over u >= 0; the squared residual is 1 / (1 + ||w||^2), zero exactly
     when no w exists. On the R of a QR factorisation of rows^T, and polished on the active set.
     """
-    R = linalg.qr(rows.T, mode="r")[0][: min(rows.shape)]
+    Q, R = linalg.qr(rows.T, mode="economic")
+    small = R.T  # the rows in the orthonormal basis Q: margins are small @ y where w = Q y
     target = np.zeros(len(R) + 1)
     target[-1] = 1.0
     u, _ = optimize.nnls(np.vstack([R, np.ones(len(rows))]), target)
@@ -129,11 +130,11 @@ def least_distance(rows: Array) -> tuple[Array, Array]:
     lam = u / room
     active = lam > 0
     # On the active set the optimum solves a linear system, without the loss of digits in `room`.
-    w = np.linalg.lstsq(rows[active], np.ones(active.sum()), rcond=None)[0]
+    y = linalg.lstsq(small[active], np.ones(active.sum()), lapack_driver="gelsy")[0]
     polished = np.zeros_like(lam)
-    polished[active] = np.linalg.lstsq(rows[active].T, w, rcond=None)[0]
-    if (polished >= 0).all() and (rows @ w).min() > 1 - 1e-9:
-        return w, polished
+    polished[active] = linalg.lstsq(small[active].T, y, lapack_driver="gelsy")[0]
+    if (polished >= 0).all() and (small @ y).min() > 1 - 1e-9:
+        return Q @ y, polished
     return rows.T @ lam, lam
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matsense.claims import Run
 from matsense.judge import Verdict
 from sims import drawing
-from sims.studies.attention_svm.figure import section, stacked, ticks, values
+from sims.studies.attention_svm.figure import section, sizes, stacked, ticks, values
 
 # The tick next to the authors' 2000 iterations.
 LAST = 2200
@@ -31,7 +31,7 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
 def correlations(ax: Axes, runs: list[Run], name: str, letter: str, target: str) -> None:
     """Correlation with a max-margin solution against iteration: every run, and quartiles."""
     chosen = [run for run in section(runs, "ngd", queries="cross") if name in run.quantities]
-    size = f", {len(chosen)} runs, n = 6, T = 8, d = 10" if chosen else ""
+    size = f", {len(chosen)} runs, {sizes(chosen)}" if chosen else ""
     drawing.panel(ax, letter, f"correlation with {target}{size}", "iteration", "correlation")
     if not chosen:
         drawing.empty(ax)

@@ -10,10 +10,11 @@ tokens settle at fixed differences; hence
 
 Equal non-optimal scores do not make every descent end at the best tokens once n > 1 (derived, and
 seen in 4 of 200 runs at n = 6, T = 8, d = 10: those 4 instances under NGD with steps 0.1 and 0.01
-and under GD alike, with one input each and c = 1.2 to 2.3 below). Such an input is pulled by its best token alone, with the weight of that token's softmax
-mass. If the direction in which the other inputs' support margins grow as m lets that token fall
-behind by c m with c > 1, its pull exp(-c m) vanishes beside theirs, exp(-m), for ever: with
-m = ln t it is summable, and the loss stalls above its infimum. Each step still correlates
+and under GD alike, with one input each and c = 1.2 to 2.3 below). Such an input is pulled by its
+best token alone, with the weight of that token's softmax mass. If the direction in which the other
+inputs' support margins grow as m lets that token fall behind by c m with c > 1, its pull exp(-c m)
+vanishes beside theirs, exp(-m), for ever: with m = ln t it is summable, and the loss stalls above
+its infimum. Each step still correlates
 positively with W_mm, which makes the norm diverge, but the direction is the others'.
 """
 

@@ -102,7 +102,7 @@ sweeps = (
         seeds=40,
         instances_wide=20,
         quick={"steps": (200_000,)},
-        quick_seeds=40,
+        quick_seeds=20,
     ),
     sweep(
         "shares",
@@ -131,7 +131,7 @@ sweeps = (
         lane=STEP,
         seeds=200,
         instances_wide=50,
-        quick_seeds=50,
+        quick_seeds=100,
     ),
     sweep(
         "permuted",
@@ -189,7 +189,7 @@ sweeps = (
         lane={"kappa": (16.0, 32.0, 64.0, 128.0, 256.0)},
         seeds=30,
         lanes_wide=5,
-        quick={"kappa": (32.0, 64.0, 128.0)},
+        quick={"kappa": (64.0, 128.0, 256.0)},
     ),
     sweep(
         "path_kq",
@@ -200,7 +200,7 @@ sweeps = (
         lane={"kappa": (16.0, 32.0, 64.0, 128.0, 256.0)},
         seeds=30,
         lanes_wide=5,
-        quick={"kappa": (32.0, 64.0, 128.0), "m": (6,)},
+        quick={"kappa": (64.0, 128.0, 256.0), "m": (6,)},
     ),
     sweep(
         "kq",
@@ -220,7 +220,7 @@ sweeps = (
         lane={"schatten": (1, 2)},
         seeds=20,
         lanes_wide=2,
-        quick={"n": (3, 6), "d": (10,)},
+        quick={"n": (6,), "d": (10,)},
     ),
     sweep(
         "feasible",
@@ -249,7 +249,7 @@ sweeps = (
         instances_wide=20,
         lanes_wide=2,
         quick={"d": (8,)},
-        quick_seeds=40,
+        quick_seeds=20,
     ),
     sweep(
         "plane",

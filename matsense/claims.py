@@ -12,7 +12,7 @@ from matsense import rates
 from matsense.estimate import Estimate, Sense
 from matsense.trends import Trend
 
-Status = Literal["ok", "diverged", "failed", "missing"]
+Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Run:
 
     `quantities` maps names to arrays: "t" (ticks) and, along the same leading axis or as scalars,
     whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
-    quantities; a diverged run keeps its numbers, NaN included.
+    quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
+    instance) is one that no claim is about, and `message` says why.
     """
 
     id: str

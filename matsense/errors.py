@@ -11,6 +11,17 @@ class InvalidInput(ValueError):  # noqa: N818 - the name reads as the sentence d
         super().__init__(" ".join(f"{value}: {rule}; {remedy}".split()))
 
 
+class Excluded(Exception):  # noqa: N818 - the name reads as the sentence does
+    """Raised for a run to which a claim's premise turns out not to apply, with the reason.
+
+    Such runs are counted apart: they are neither judged nor held against a claim.
+    """
+
+
+class Infeasible(Excluded):
+    """The constraints of an instance admit no solution."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that `word` may have meant, as a remedy; otherwise the list of all."""
     known = sorted(known)

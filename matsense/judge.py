@@ -23,8 +23,9 @@ class Verdict:
 
     `units` are the runs (or, with a trend, the groups of runs) that were compared, `contradicted`
     those among them that contradict the claim one by one; `deviation` is the smallest relative
-    deviation from the prediction that these runs would have contradicted. `window` spans the ticks
-    used by all fits, `horizon` is the last tick of any run.
+    deviation from the prediction that these runs would have contradicted. `excluded` runs
+    turned out not to be of the kind that the claim is about (an infeasible instance). `window`
+    spans the ticks used by all fits, `horizon` is the last tick of any run.
     """
 
     claim: Claim
@@ -44,6 +45,7 @@ class Verdict:
     horizon: float
     sentence: str
     control: "Verdict | None" = None
+    excluded: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
         ),
         horizon=max((float(run.quantities["t"][-1]) for run in usable), default=math.nan),
         sentence=_sentence(claim, call, measured, interval, len(units), silent, counts),
+        excluded=sum(run.status == "excluded" for run in inside),
     )
 
 

@@ -16,13 +16,15 @@ class Trend:
     """Along `axis`, to the power `power`, one of
 
     - "scaling": the exponent s of estimate ~ (axis^power)^s, by least squares on logarithms;
+    - "slope": the change of the estimate per e-fold of axis^power, by least squares; estimates may
+      be any numbers, such as successes of 1 against 0;
     - "invariance": largest over smallest estimate, 1 when the axis does not matter;
     - "threshold": where the share of successes (estimates of 1 against 0) crosses one half.
 
     Groups hold runs that differ in `axis` alone; a threshold also pools the seeds.
     """
 
-    kind: Literal["scaling", "invariance", "threshold"]
+    kind: Literal["scaling", "slope", "invariance", "threshold"]
     axis: str
     power: float = 1.0
 
@@ -39,12 +41,15 @@ class Trend:
         x = np.asarray(axis, dtype=float) ** self.power
         y = np.array([e.value for e in estimates])
         distinct = len(np.unique(x))
-        needed = {"scaling": 3, "invariance": 2, "threshold": 3}[self.kind]
+        needed = {"scaling": 3, "slope": 2, "invariance": 2, "threshold": 3}[self.kind]
         if distinct < needed:
             reason = f"{distinct} values of {self.axis} where {needed} are needed"
             return Estimate(math.nan, reason=reason)
         if self.kind == "threshold":
             return threshold(x, y)
+        if self.kind == "slope":
+            # Seeds carry the error: the scatter about a line is no error of a 0-or-1 outcome.
+            return Estimate(float(np.polyfit(np.log(x), y, 1)[0]))
         if not np.all(np.isfinite(y) & (y > 0)):
             # A rate of exactly 0 (another law) has no logarithm: the axis matters beyond any power.
             return Estimate(math.inf)

@@ -47,6 +47,7 @@ def counts(verdict: Verdict) -> str:
             (verdict.diverged, "diverged"),
             (verdict.failed, "failed"),
             (verdict.missing, "missing"),
+            (verdict.excluded, "excluded"),
         )
         if n
     ]
@@ -170,7 +171,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "horizon": verdict.horizon,
         "sentence": verdict.sentence,
     }
-    for name in ("judged", "outside", "wanted", "diverged", "failed", "missing"):
+    for name in ("judged", "outside", "wanted", "diverged", "failed", "missing", "excluded"):
         data[f"runs_{name}"] = getattr(verdict, name)
     if verdict.control is not None:
         inner = as_data(verdict.control)
@@ -260,7 +261,9 @@ def _row(study: str, claim: dict[str, Any]) -> str:
     outcome = "-" if control is None else control["verdict"]
     predicted = f"{claim['measures']} {claim['predicted']}"
     cells = [study, claim["plain"], predicted, shown]
-    cells += [str(claim["runs_judged"]), claim["verdict"], outcome]
+    excluded = claim.get("runs_excluded", 0)
+    runs = f"{claim['runs_judged']} ({excluded} excluded)" if excluded else claim["runs_judged"]
+    cells += [str(runs), claim["verdict"], outcome]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

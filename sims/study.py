@@ -38,7 +38,8 @@ class Sweep:
     they may be sizes) and `lane` (numbers that ride along on one instance, traced). `padded` maps
     a run's parameters to further static sizes, such as the width that its rank is padded to.
     `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
-    by run in the same worker; what it returns is what is stored.
+    by run in the same worker; what it returns is what is stored. It may raise
+    `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
     `check(**params)` raises InvalidInput for a point that cannot be.
 
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.
@@ -88,7 +89,8 @@ class Study:
     """One paper: what is run, what is claimed, and how the evidence is drawn.
 
     `fit(run)` is the law that goes into rates.csv, beside `predicted(run)` (NaN where nothing
-    predicts it). `draw(runs, verdicts)` returns a matplotlib figure.
+    predicts it). `draw(runs, verdicts)` returns a matplotlib figure; `further` names more of them,
+    each saved under its name beside the first.
     """
 
     title: str
@@ -99,6 +101,7 @@ class Study:
     draw: Callable[[list[Run], list[Verdict]], Any]
     fit: Callable[[Run], Fit]
     predicted: Callable[[Run], float]
+    further: Mapping[str, Callable[[list[Run], list[Verdict]], Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [sweep.name for sweep in self.sweeps]

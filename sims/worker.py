@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from matsense.errors import Excluded
 from matsense.operators import cast
 from sims.blocks import Block
 from sims.store import Record
@@ -110,6 +111,9 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
                 values = {**block.static, **point.params}
                 try:
                     own = sweep.after(instance, own, **by_name(sweep.after, values))
+                except Excluded as reason:
+                    records.append(Record(point, "excluded", {}, str(reason)))
+                    continue
                 except Exception as error:
                     records.append(_failed(point, error))
                     continue

@@ -209,3 +209,30 @@ def test_time_to_a_level() -> None:
     assert time_to("e", 1e-2)(straight).value == 50
     assert math.isnan(time_to("e", 1e-30)(straight).value)
     assert recorded(lambda run: run.quantities["t"][-1])(straight).value == 400
+
+
+def test_excluded_runs_are_counted_apart_and_change_nothing() -> None:
+    good = [a_run(1.0, s) for s in range(3)]
+    verdict = judge(a_claim(), [*good, a_run(9.0, 3, status="excluded")])
+    assert (verdict.call, verdict.judged, verdict.excluded) == (Call.CONSISTENT, 3, 1)
+    assert judge(a_claim(), [a_run(1.0, 0, status="excluded")]).call is Call.INCONCLUSIVE
+
+
+def test_slope_trend_is_the_rise_per_e_fold_and_takes_outcomes() -> None:
+    x = [1.0, math.e, math.e**2]
+    found = Trend("slope", "x").of(x, [Estimate(v) for v in (0.0, 0.0, 1.0)])
+    assert (found.value, found.se) == (pytest.approx(0.5), 0.0)
+    assert Trend("slope", "x").of(x, [Estimate(1.0)] * 3).value == pytest.approx(0.0, abs=1e-12)
+    assert math.isnan(Trend("slope", "x").of([2.0, 2.0], [Estimate(1.0)] * 2).value)
+    # Seeds are the sample: shares of 0.2, 0.5 and 0.8 rise by 0.3 an e-fold.
+    rng = np.random.default_rng(3)
+    runs = [
+        a_run(float(rng.random() < 0.2 + 0.3 * j), seed, alpha=math.e**j)
+        for seed in range(200) for j in range(3)
+    ]  # fmt: skip
+    claim = a_claim(target=0.3, tolerance=0.5, trend=Trend("slope", "alpha"), mode="in the mean")
+    verdict = judge(claim, runs)
+    assert verdict.call is Call.CONSISTENT
+    # Three half-widths of the 95% interval: a false alarm in some 1e8 seeds.
+    low, high = verdict.interval
+    assert abs(verdict.measured - 0.3) < 1.5 * (high - low)

@@ -1,0 +1,196 @@
+"""Host stages of `attention_svm`: certified references, and what is stored of a run."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from matsense import svm, svm_general, svm_nuclear
+from matsense.errors import Excluded, Infeasible
+from matsense.problems.attention import Attention, permuted
+from matsense.svm import Solution
+from matsense.theory import attention as theory
+
+Arrays = dict[str, np.ndarray]
+
+# A point of a regularisation path with a larger optimality gap fails its run.
+LARGEST_PATH_GAP = 1e-6
+
+
+@functools.lru_cache(maxsize=512)
+def _solved(kind: str, shape: tuple[int, ...], X: bytes, z: bytes, choice: bytes) -> Solution:
+    solve = {"frobenius": svm.frobenius, "nuclear": svm_nuclear.nuclear}[kind]
+    return solve(
+        np.frombuffer(X).reshape(shape),
+        np.frombuffer(z).reshape(shape[0], shape[2]),
+        np.frombuffer(choice, dtype=np.int64),
+    )
+
+
+def reference(kind: str, instance: Attention, choice: Any) -> Solution:
+    """A certified solution, computed once for all lanes of an instance."""
+    choice = np.asarray(choice, dtype=np.int64)
+    X, z = np.asarray(instance.X), np.asarray(instance.z)
+    return _solved(kind, X.shape, X.tobytes(), z.tobytes(), choice.tobytes())
+
+
+def best(instance: Attention) -> np.ndarray:
+    """The best token of every input."""
+    return np.argmax(instance.scores, axis=1)
+
+
+def judged_choice(instance: Attention, choice: np.ndarray) -> tuple[Solution, float, float]:
+    """W_a of a choice; whether the choice is the best one, and whether it is locally optimal."""
+    found = reference("frobenius", instance, choice)
+    local = svm.locally_optimal(found, np.asarray(instance.scores), choice)
+    return found, float((choice == best(instance)).all()), float(local)
+
+
+def descent(instance: Attention, quantities: Arrays) -> Arrays:
+    """Distances to W_a of the choice that the run ends at and to W_mm, from the first step on."""
+    choice = quantities["kept"][-1]
+    found, chose_best, local = judged_choice(instance, choice)
+    W = quantities["W"][1:].astype(float)
+    stored = {
+        "t": quantities["t"][1:],
+        "norm": np.linalg.norm(W, axis=(1, 2)),
+        "misalignment": np.array([theory.misalignment(one, found.W) for one in W]),
+        "unit_norm": np.asarray(found.norm),
+        "gap": np.asarray(found.gap),
+        "best": np.asarray(chose_best),
+        "local": np.asarray(local),
+        "rank": np.asarray(np.linalg.matrix_rank(W[-1], rtol=svm.RANK), dtype=float),
+    }
+    try:
+        target = reference("frobenius", instance, best(instance))
+    except Infeasible:
+        return stored  # the run's own choice is feasible, the best one is not
+    stored["to_best"] = np.array([theory.misalignment(one, target.W) for one in W])
+    return stored
+
+
+def permuted_descent(instance: Attention, quantities: Arrays) -> Arrays:
+    """What `descent` stores, judged by labels that were moved on after training (control)."""
+    return descent(permuted(instance), quantities)
+
+
+def trajectory(instance: Attention, quantities: Arrays) -> Arrays:
+    """`descent`, and all that a picture of W(t) z_i needs; infeasible instances are excluded."""
+    target = reference("frobenius", instance, best(instance))
+    return {
+        **descent(instance, quantities),
+        "W": quantities["W"][1:],
+        "X": np.asarray(instance.X),
+        "z": np.asarray(instance.z),
+        "scores": np.asarray(instance.scores),
+        "W_mm": target.W,
+    }
+
+
+def two_looks(instance: Attention, quantities: Arrays) -> Arrays:
+    """Whether the choice is the best, and whether locally optimal, at both looks."""
+    calls = [judged_choice(instance, kept) for kept in quantities["kept"]]
+    return {
+        "t": quantities["t"],
+        "best": np.array([call[1] for call in calls]),
+        "local": np.array([call[2] for call in calls]),
+        "gap": np.array([call[0].gap for call in calls]),
+    }
+
+
+def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
+    """Whether the chosen direction was locally optimal, and whether the run stayed with it.
+
+    Starts in a locally optimal direction that are not far out are excluded.
+    """
+    chosen = quantities["chosen"]
+    found, chose_best, local = judged_choice(instance, chosen)
+    room = svm.clearance(found, np.asarray(instance.scores), chosen)
+    if local and not theory.far_out(depth, room):
+        raise Excluded("not far out: a better token is nearly a support token")
+    stays = (quantities["kept"] == chosen).all(axis=1)
+    return {
+        "t": quantities["t"],
+        "stays": stays.astype(float),
+        "best": np.asarray(chose_best),
+        "local": np.asarray(local),
+        "off": np.asarray(theory.misalignment(quantities["start"], found.W)),
+        "gap": np.asarray(found.gap),
+    }
+
+
+def feasibility(instance: Attention, quantities: Arrays) -> Arrays:
+    """Whether the chosen tokens can be separated: here infeasible is the datum."""
+    try:
+        gap = reference("frobenius", instance, quantities["chosen"]).gap
+        feasible = 1.0
+    except Infeasible:
+        gap = feasible = 0.0
+    return {"t": quantities["t"], "feasible": np.asarray(feasible), "gap": np.asarray(gap)}
+
+
+def ranks(instance: Attention, quantities: Arrays, schatten: int) -> Arrays:
+    """Rank, certified bound on it and gap of the solution for the best tokens."""
+    kind = {1: "nuclear", 2: "frobenius"}[schatten]
+    found = reference(kind, instance, best(instance))
+    numbers = {"rank": found.rank, "rank_bound": found.rank_bound, "gap": found.gap}
+    return {"t": quantities["t"], **{k: np.asarray(float(v)) for k, v in numbers.items()}}
+
+
+def path(instance: Attention, quantities: Arrays) -> Arrays:
+    """A point of a regularisation path held against both max-margin solutions."""
+    if not quantities["gap"] <= LARGEST_PATH_GAP:
+        raise ArithmeticError(f"regularisation path: optimality gap {quantities['gap']:.1e}")
+    W, choice = quantities["W"], best(instance)
+    two, one = (reference(kind, instance, choice) for kind in ("frobenius", "nuclear"))
+    return {
+        "t": quantities["t"],
+        "to_frobenius": np.asarray(theory.misalignment(W, two.W)),
+        "to_nuclear": np.asarray(theory.misalignment(W, one.W)),
+        "kappa_frobenius": quantities["B"] / two.norm,
+        "kappa_nuclear": quantities["B"] / one.norm,
+        "fills": np.linalg.norm(W, "nuc") / quantities["B"],
+        "gap": quantities["gap"],
+        "reference_gap": np.asarray(max(two.gap, one.gap)),
+    }
+
+
+def key_query(instance: Attention, quantities: Arrays) -> Arrays:
+    """Distances of K Q^T to both solutions of the choice that the run ends at."""
+    choice = quantities["kept"][-1]
+    two, chose_best, local = judged_choice(instance, choice)
+    one = reference("nuclear", instance, choice)
+    W = quantities["W"][1:]
+    return {
+        "t": quantities["t"][1:],
+        "to_frobenius": np.array([theory.misalignment(w, two.W) for w in W]),
+        "to_nuclear": np.array([theory.misalignment(w, one.W) for w in W]),
+        "best": np.asarray(chose_best),
+        "local": np.asarray(local),
+        "gap": np.asarray(max(one.gap, two.gap)),
+    }
+
+
+def nonlinear(instance: Attention, quantities: Arrays, sets: int) -> Arrays:
+    """W against W_mm, W_svm and W_fin + C W_svm; runs whose kept tokens are unclear are excluded.
+
+    With sets = 0 the arg-max token of every input is taken for all that it keeps.
+    """
+    earlier, s = quantities["s"]
+    X, z, W = np.asarray(instance.X), np.asarray(instance.z), quantities["W"][-1]
+    kept = theory.kept_sets(s, earlier)
+    several = (kept.sum(axis=1) > 1).sum()
+    if not sets:
+        kept = s == s.max(axis=1, keepdims=True)
+    margin = svm_general.generalised(X, z, kept)
+    fin = svm_general.finite_part(X, z, s, kept)
+    single = reference("frobenius", instance, best(instance))
+    C = max(float(np.sum((W - fin) * margin.W)) / margin.norm**2, 0.0)
+    return {
+        "t": quantities["t"],
+        "to_best": np.asarray(theory.misalignment(W, single.W)),
+        "to_svm": np.asarray(theory.misalignment(W, margin.W)),
+        "to_law": np.asarray(theory.misalignment(W, fin + C * margin.W)),
+        "several": np.asarray(float(several)),
+        "gap": np.asarray(margin.gap),
+    }

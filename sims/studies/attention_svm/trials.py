@@ -1,0 +1,194 @@
+"""Problems and trials of `attention_svm`: what is run, one lane of one instance at a time."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from matsense.losses import LOSSES
+from matsense.problems import attention
+from matsense.problems.attention import Attention
+from matsense.solvers import Solver
+from matsense.solvers.attention_gd import attention_gd
+from matsense.solvers.attention_kq import KeyQuery, attention_kq_ngd
+from matsense.solvers.attention_ngd import attention_ngd, unit
+from matsense.solvers.attention_path import into_ball, path_kq, path_w, relative_gap
+from matsense.solvers.max_margin import margins, max_margin_ngd
+from matsense.trace import log_ticks, run
+
+Quantities = dict[str, Array]
+
+PER_DECADE = 12
+# Steps of NGD towards a token choice: its direction is then known to about 1e-2 radians.
+WARM_UP = 1000
+
+
+def problem(
+    key: PRNGKeyArray,
+    n: int,
+    T: int,
+    d: int,
+    tokens: Any = "sphere",
+    queries: Any = "cross",
+    loss: str = "logistic",
+) -> Attention:
+    """The authors' generator with a linear head."""
+    return attention.draw(key, n, T, d, tokens, queries, "linear", loss)
+
+
+def equal_scores(key: PRNGKeyArray, n: int, T: int, d: int) -> Attention:
+    """All non-optimal tokens of an input score equally."""
+    return attention.draw(key, n, T, d, equal=True)
+
+
+def relu_head(key: PRNGKeyArray, n: int, T: int, d: int) -> Attention:
+    """The nonlinear head psi(a) = sum_k max(a_k, 0)."""
+    return attention.draw(key, n, T, d, head="relu")
+
+
+def ngd_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+    """NGD on W from 0."""
+    return _descend(instance, attention_ngd(instance, eta), _zero(instance), steps)
+
+
+def gd_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+    """Plain GD on W from 0."""
+    return _descend(instance, attention_gd(instance, eta), _zero(instance), steps)
+
+
+def anywhere_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+    """NGD on W from a Gaussian matrix, whose part orthogonal to all constraints stays (control)."""
+    start = jax.random.normal(key, _zero(instance).shape)
+    return _descend(instance, attention_ngd(instance, eta), start, steps)
+
+
+def autograd_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+    """NGD on W in float32 with automatic differentiation of the softmax (control)."""
+    narrow = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), instance)
+    eta = eta.astype(jnp.float32)
+
+    def loss(W: Array) -> Array:
+        s = jax.nn.softmax(narrow.logits(W), axis=1)
+        return jnp.mean(LOSSES[narrow.loss].value(jnp.sum(s * narrow.scores, axis=1)))
+
+    solver = Solver(lambda W: W, lambda t, W: W - eta * unit(jax.grad(loss)(W)))
+    return _descend(narrow, solver, _zero(instance).astype(jnp.float32), steps)
+
+
+def two_looks_trial(
+    instance: Attention, key: Any, eta: Array, first: int, steps: int
+) -> Quantities:
+    """NGD on W from 0, looked at after `first` and after `steps` steps."""
+    ticks = np.array([first, steps])
+    solver = attention_ngd(instance, eta)
+    _, seen = run(solver, _zero(instance), ticks, lambda W: {"kept": instance.kept(W)})
+    return {"t": jnp.asarray(ticks), **seen}
+
+
+def start_trial(
+    instance: Attention, key: Any, choice: Array, depth: Array, eta: Array, steps: int
+) -> Quantities:
+    """NGD started far out, smallest margin `depth`, in the max-margin direction of a token choice.
+
+    Choice 0 is the best tokens; in the others each input keeps its best with probability 0.7.
+    """
+    chosen = random_choice(instance, key, choice, 0.7)
+    start = depth * _direction(instance, chosen, 4 * WARM_UP)[0]
+    ticks = log_ticks(steps, PER_DECADE)
+    solver = attention_ngd(instance, eta)
+    _, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
+    return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, **seen}
+
+
+def choice_trial(instance: Attention, key: Any, choice: Array) -> Quantities:
+    """No descent: a token choice drawn uniformly."""
+    return {"t": jnp.zeros(1), "chosen": random_choice(instance, key, choice + 1, 0.0)}
+
+
+def svm_trial(instance: Attention, key: Any, schatten: Array) -> Quantities:
+    """No descent: the host stage solves for the best tokens in the Schatten-1 or -2 norm."""
+    return {"t": jnp.zeros(1), "schatten": schatten}
+
+
+def random_choice(instance: Attention, key: Any, index: Array, best: float) -> Array:
+    """Token choice number `index`: the best ones for 0, else random, best with probability."""
+    n, T, _ = instance.X.shape
+    coin, token = jax.random.uniform(jax.random.fold_in(key, index), (2, n))
+    keeps = (coin < best) | (index == 0)
+    return jnp.where(keeps, instance.best, jnp.floor(token * T).astype(instance.best.dtype))
+
+
+def path_w_trial(instance: Attention, key: Any, kappa: Array, steps: int) -> Quantities:
+    """The point of the Frobenius regularisation path at B = kappa ||W_mm||, from near W_mm."""
+    near, norm = _direction(instance, instance.best, WARM_UP)
+    B = kappa * norm
+    solver = path_w(instance, B)
+    end = jax.lax.fori_loop(0, steps, solver.step, solver.init(kappa * near)).x
+    gap = relative_gap(instance, end, B, nuclear=False)
+    return {"t": jnp.full(1, steps), "W": end, "B": B, "gap": gap}
+
+
+def path_kq_trial(instance: Attention, key: Any, kappa: Array, m: int, steps: int) -> Quantities:
+    """The point of the (K, Q) path at B = kappa times about the nuclear optimum.
+
+    It starts from the Frobenius direction made full rank: not near the solution.
+    """
+    U, sigma, Vt = jnp.linalg.svd(_direction(instance, instance.best, WARM_UP)[0])
+    B = kappa * jnp.sum(sigma)
+    root = jnp.sqrt(sigma + 0.1 * sigma[0])[:m]
+    wide = KeyQuery(1e6 * U[:, :m] * root, 1e6 * Vt[:m].T * root)
+    solver = path_kq(instance, B)
+    end = jax.lax.fori_loop(0, steps, solver.step, solver.init(into_ball(wide, 2.0 * B))).x
+    gap = relative_gap(instance, end.W, B, nuclear=True)
+    return {"t": jnp.full(1, steps), "W": end.W, "B": B, "gap": gap}
+
+
+def kq_trial(instance: Attention, key: Any, eta: Array, m: int, steps: int) -> Quantities:
+    """NGD on (K, Q) from small Gaussian factors: an observation, the theory has no claim."""
+    d = instance.X.shape[2]
+    K, Q = 0.1 * jax.random.normal(key, (2, d, m)) / jnp.sqrt(d)
+    ticks = log_ticks(steps, PER_DECADE)
+    _, seen = run(
+        attention_kq_ngd(instance, eta),
+        KeyQuery(K, Q),
+        ticks,
+        lambda state: {"W": state.W, "kept": instance.kept(state.W)},
+    )
+    return {"t": jnp.asarray(ticks), **seen}
+
+
+def nonlinear_trial(
+    instance: Attention, key: Any, sets: Array, eta: Array, steps: int
+) -> Quantities:
+    """Plain GD with a ReLU head; the softmax is looked at half-way and at the end.
+
+    `sets` asks the host stage to hold W against sets of kept tokens (1) or the peak alone (0).
+    """
+    ticks = np.array([steps // 2, steps])
+
+    def record(W: Array) -> Quantities:
+        return {"W": W, "s": instance.saturation(W).s}
+
+    _, seen = run(attention_gd(instance, eta), _zero(instance), ticks, record)
+    return {"t": jnp.asarray(ticks), "sets": sets, **seen}
+
+
+def _zero(instance: Attention) -> Array:
+    d = instance.X.shape[2]
+    return jnp.zeros((d, d))
+
+
+def _descend(instance: Attention, solver: Solver, start: Array, steps: int) -> Quantities:
+    ticks = log_ticks(steps, PER_DECADE)
+    _, seen = run(solver, start, ticks, lambda W: {"W": W, "kept": instance.kept(W)})
+    return {"t": jnp.asarray(ticks), **seen}
+
+
+def _direction(instance: Attention, choice: Array, steps: int) -> tuple[Array, Array]:
+    """The max-margin direction of a token choice, scaled to a least margin of 1, and its norm."""
+    solver = max_margin_ngd(instance, choice)
+    W = jax.lax.fori_loop(0, steps, solver.step, _zero(instance))
+    W = W / jnp.min(margins(instance, W, choice))
+    return W, jnp.linalg.norm(W)

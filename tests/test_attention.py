@@ -1,0 +1,237 @@
+"""Softmax attention: the gradient against exact arithmetic, the methods against plain loops."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+
+from matsense.errors import InvalidInput
+from matsense.losses import LOSSES, Loss, check_decreasing, check_loss
+from matsense.problems import attention
+from matsense.problems.attention import Attention
+from matsense.solvers.attention_gd import attention_gd
+from matsense.solvers.attention_kq import attention_kq_gd, attention_kq_ngd
+from matsense.solvers.attention_ngd import attention_ngd
+from matsense.solvers.attention_polyak import attention_polyak
+from matsense.trace import linear_ticks, run
+
+N, T, D = 3, 4, 5
+
+
+def instance(seed: int = 0, **kinds: Any) -> Attention:
+    return attention.draw(jax.random.key(seed), N, T, D, **kinds)
+
+
+def scaled_to_gap(problem: Attention, gap: float, seed: int = 9) -> jax.Array:
+    """A W at which the largest distance of a logit from its input's largest one is `gap`."""
+    W = jax.random.normal(jax.random.key(seed), (D, D))
+    h = np.asarray(problem.logits(W))
+    return W * (gap / (h.max(axis=1, keepdims=True) - h).max())
+
+
+def exact(problem: Attention, W: jax.Array, gap: float) -> tuple[list[list[Any]], Any]:
+    """dL/dW and L - inf L of the logistic loss by the textbook softmax, to 60 digits.
+
+    The textbook form loses gap / ln 10 digits to cancellation, so it gets as many more.
+    """
+    mpmath.mp.dps = 60 + int(gap / 2.3) + 10
+    mp = mpmath.mpf
+    X, z, V = (np.vectorize(mp, otypes=[object])(np.asarray(a)) for a in (problem.X, problem.z, W))
+    scores = np.vectorize(mp, otypes=[object])(np.asarray(problem.scores))
+    G, excess = np.full((D, D), mp(0)), mp(0)
+    for i in range(N):
+        e = [mpmath.exp(x) for x in X[i] @ V @ z[i]]
+        s = np.array([x / sum(e) for x in e])
+        f = s @ scores[i]
+        slope = -1 / (1 + mpmath.exp(f))
+        G = G + slope * np.outer((s * (scores[i] - f)) @ X[i], z[i]) / N
+        losses = [mpmath.log(1 + mpmath.exp(-x)) for x in (f, max(scores[i]))]
+        excess += (losses[0] - losses[1]) / N
+    return G.tolist(), excess
+
+
+@pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 1000.0])
+def test_gradient_agrees_with_sixty_digits_at_any_saturation(gap: float) -> None:
+    problem = instance()
+    W = scaled_to_gap(problem, gap)
+    G, _ = exact(problem, W, gap)
+    slope = problem.gradient(W)
+    scale = mpmath.exp(mpmath.mpf(float(slope.log_scale)))
+    error = norm = mpmath.mpf(0)
+    for mine, true in zip(np.asarray(slope.direction).ravel(), np.ravel(G), strict=True):
+        error += (mpmath.mpf(float(mine)) * scale - true) ** 2
+        norm += true**2
+    assert mpmath.sqrt(error / norm) < 1e-12
+
+
+def test_automatic_differentiation_fails_where_the_gradient_holds() -> None:
+    """The reason for the formula: at a gap of 100 between all tokens autograd is pure rounding."""
+    problem = instance()
+    W = scaled_to_gap(problem, 1.0)
+    while float(problem.gradient(W).log_scale) > -60.0:
+        W = 1.5 * W
+
+    def loss(W: jax.Array) -> jax.Array:
+        s = jax.nn.softmax(problem.logits(W), axis=1)
+        return jnp.mean(jax.nn.softplus(-jnp.sum(s * problem.scores, axis=1)))
+
+    slope = problem.gradient(W)
+    true = np.asarray(jnp.exp(slope.log_scale) * slope.direction)
+    assert np.linalg.norm(np.asarray(jax.grad(loss)(W)) - true) > 0.5 * np.linalg.norm(true)
+
+
+@pytest.mark.parametrize("gap", [1.0, 30.0])
+def test_excess_agrees_with_sixty_digits(gap: float) -> None:
+    problem = instance(1)
+    # Saturated at the best tokens, where a difference of losses would cancel.
+    W = jnp.zeros((D, D))
+    solver = attention_ngd(problem, 0.1)
+    W = run(solver, W, linear_ticks(int(40 * gap), 50), lambda W: {})[0]
+    assert np.isclose(float(problem.excess(W)), float(exact(problem, W, 200)[1]), rtol=1e-11)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("head", ["linear", "relu"])
+def test_gradient_is_the_derivative_where_nothing_saturates(loss: str, head: Any) -> None:
+    problem = instance(2, loss=loss, head=head)
+
+    def objective(W: jax.Array) -> jax.Array:
+        s = jax.nn.softmax(problem.logits(W), axis=1)
+        a = jnp.einsum("it,itd->id", s, problem.X)
+        f = problem.Y * jnp.sum(jnp.maximum(a, 0.0), axis=1)
+        if head == "linear":
+            f = jnp.sum(s * problem.scores, axis=1)
+        return jnp.mean(LOSSES[loss].value(f))
+
+    W = scaled_to_gap(problem, 3.0)
+    slope = problem.gradient(W)
+    mine = jnp.exp(slope.log_scale) * slope.direction
+    np.testing.assert_allclose(mine, jax.grad(objective)(W), rtol=1e-10, atol=1e-14)
+
+
+def test_tokens_that_score_equally_do_not_drown_the_rest() -> None:
+    """Equal scores are equal to the last bit, and a dead input leaves the others their gradient."""
+    problem = instance(3, equal=True)
+    scores = np.asarray(problem.scores)
+    others = np.arange(T) != scores.argmax(axis=1)[:, None]
+    assert all(len(set(row[mask])) == 1 for row, mask in zip(scores, others, strict=True))
+    gain = float(np.abs(scores).max()) * np.asarray(problem.Y)
+    assert gain.shape == (N,)
+    for norm in (1.0, 1e3, 1e6):
+        slope = problem.gradient(scaled_to_gap(problem, norm))
+        assert np.isfinite(np.asarray(slope.direction)).all()
+        assert 1e-6 < float(jnp.linalg.norm(slope.direction)) < 10
+
+
+def test_labels_moved_on_change_the_sign_of_scores() -> None:
+    problem = instance(4)
+    moved = attention.permuted(problem)
+    np.testing.assert_array_equal(moved.Y, np.roll(problem.Y, 1))
+    np.testing.assert_allclose(moved.scores * moved.Y[:, None], problem.scores * problem.Y[:, None])
+
+
+def test_generator_has_the_authors_distributions() -> None:
+    """Unit tokens and queries; self-attention queries are first tokens; Gaussian norms near 1."""
+    problem = attention.draw(jax.random.key(5), 40, 30, 20)
+    np.testing.assert_allclose(jnp.linalg.norm(problem.X, axis=2), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(jnp.linalg.norm(problem.z, axis=1), 1.0, rtol=1e-12)
+    # 1200 scores v . x, each of variance 1/20: 5 standard errors of their mean square.
+    assert abs(20 * float(jnp.mean(problem.scores**2)) - 1) < 5 * np.sqrt(2 / 1200)
+    own = attention.draw(jax.random.key(5), 4, 3, 6, queries="self")
+    np.testing.assert_array_equal(own.z, own.X[:, 0])
+    loose = attention.draw(jax.random.key(5), 40, 30, 20, tokens="gaussian")
+    assert abs(float(jnp.mean(jnp.sum(loose.X**2, axis=2))) - 1) < 5 * np.sqrt(2 / 24000)
+
+
+def textbook(problem: Attention, W: np.ndarray) -> np.ndarray:
+    """dL/dW by loops and the plain softmax, logistic loss."""
+    X, z, scores = (np.asarray(a) for a in (problem.X, problem.z, problem.scores))
+    G = np.zeros((D, D))
+    for i in range(N):
+        e = np.exp(X[i] @ W @ z[i])
+        s = e / e.sum()
+        f = s @ scores[i]
+        G += -1 / (1 + np.exp(f)) * np.outer((s * (scores[i] - f)) @ X[i], z[i]) / N
+    return G
+
+
+def test_methods_are_their_textbook_updates() -> None:
+    problem = instance(6)
+    W = V = P = np.zeros((D, D))
+    K = K0 = np.asarray(jax.random.normal(jax.random.key(7), (D, 3)))
+    Q = Q0 = np.asarray(jax.random.normal(jax.random.key(8), (D, 3)))
+    A, B = K0, Q0
+    top = np.logaddexp(0, -np.asarray(problem.scores).max(axis=1)).mean()
+    for t in range(25):
+        W = W - 0.5 * textbook(problem, W)
+        G = textbook(problem, V)
+        V = V - 0.1 * (1 + t) ** -0.5 * G / np.linalg.norm(G)
+        s = [np.exp(np.asarray(problem.X[i]) @ P @ np.asarray(problem.z[i])) for i in range(N)]
+        f = [s[i] @ np.asarray(problem.scores[i]) / s[i].sum() for i in range(N)]
+        H = textbook(problem, P)
+        length = (np.logaddexp(0, -np.array(f)).mean() - top) / np.linalg.norm(H)
+        P = P - min(length, 0.3) * H / np.linalg.norm(H)
+        G = textbook(problem, K @ Q.T)
+        K, Q = K - 0.5 * G @ Q, Q - 0.5 * G.T @ K
+        G = textbook(problem, A @ B.T)
+        norm = np.sqrt(np.sum((G @ B) ** 2) + np.sum((G.T @ A) ** 2))
+        A, B = A - 0.1 * G @ B / norm, B - 0.1 * G.T @ A / norm
+    zero, ticks = jnp.zeros((D, D)), linear_ticks(25, 10)
+    for solver, expected in (
+        (attention_gd(problem, 0.5), W),
+        (attention_ngd(problem, 0.1, 0.5), V),
+        (attention_polyak(problem, 0.3), P),
+    ):
+        final = run(solver, zero, ticks, lambda W: {})[0]
+        np.testing.assert_allclose(final, expected, rtol=1e-9, atol=1e-12)
+    for solver, expected in (
+        (attention_kq_gd(problem, 0.5), (K, Q)),
+        (attention_kq_ngd(problem, 0.1), (A, B)),
+    ):
+        start = solver.init(jnp.asarray(K0), jnp.asarray(Q0))
+        final = run(solver, start, ticks, lambda state: {})[0]
+        for mine, true in zip(final, expected, strict=True):
+            np.testing.assert_allclose(mine, true, rtol=1e-9, atol=1e-12)
+
+
+def test_ngd_moves_by_eta_at_any_norm() -> None:
+    problem = instance(10)
+    step = attention_ngd(problem, 0.1).step
+    for gap in (1.0, 1e3, 1e6):
+        W = scaled_to_gap(problem, gap)
+        moved = np.linalg.norm(np.asarray(step(jnp.array(5), W) - W))
+        assert np.isclose(moved, 0.1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_chords_are_differences_over_distances(name: str) -> None:
+    loss, f = LOSSES[name], jnp.array([-2.0, 0.3, 4.0])
+    for delta in (-1.5, -0.1, 0.7):
+        step = jnp.full(3, delta)
+        rise = (loss.value(f + step) - loss.value(f)) / step
+        np.testing.assert_allclose(loss.chord(f, step), rise, rtol=1e-12)
+    for delta in (0.0, -1e-300, 1e-18):
+        np.testing.assert_allclose(loss.chord(f, jnp.full(3, delta)), loss.slope(f), rtol=1e-12)
+    check_loss(name)
+
+
+def test_bad_input_is_refused_in_one_line() -> None:
+    square = Loss(lambda f: (1 - f) ** 2, lambda f: 2 * (f - 1), lambda f, d: 2 * (f - 1) + d)
+    with pytest.raises(InvalidInput, match="strictly decreasing"):
+        check_decreasing(square, "square")
+    with pytest.raises(InvalidInput, match="known"):
+        check_loss("hinge")
+    for sizes, value in (
+        ((0, 4, 5), "n = 0"),
+        ((3, 1, 5), "T = 1"),
+        ((3, 4, 0), "d = 0"),
+        ((3, 4, 5, 6), "m = 6"),
+        ((3, 4, 5, 0), "m = 0"),
+        ((3, 4, 5, 1, "cube"), "tokens = cube"),
+        ((3, 4, 5, 1, "sphere", "both"), "queries = both"),
+    ):
+        with pytest.raises(InvalidInput, match=value):
+            attention.check_sizes(*sizes)  # type: ignore[arg-type]

@@ -1,0 +1,153 @@
+"""Certified max-margin solutions against other solvers, closed forms and their own conditions."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import optimize
+
+from matsense import svm, svm_general, svm_nuclear
+from matsense.errors import Excluded, Infeasible
+from matsense.problems import attention
+from matsense.theory import attention as theory
+
+
+def arrays(seed: int, n: int, T: int, d: int, **kinds) -> tuple[np.ndarray, ...]:  # type: ignore[no-untyped-def]
+    problem = attention.draw(jax.random.key(seed), n, T, d, **kinds)
+    X, z, scores = (np.asarray(a) for a in (problem.X, problem.z, problem.scores))
+    return X, z, scores, scores.argmax(axis=1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_frobenius_solution_is_that_of_a_general_solver(seed: int) -> None:
+    X, z, _, best = arrays(seed, 3, 4, 4)
+    found = svm.frobenius(X, z, best)
+    rows = svm.constraints(X, z, best).rows
+    slow = optimize.minimize(
+        lambda w: w @ w / 2, found.W.ravel() * 1.3, jac=lambda w: w, method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda w: rows @ w - 1, "jac": lambda w: rows},
+        options={"ftol": 1e-15, "maxiter": 500},
+    )  # fmt: skip
+    assert np.isclose(found.norm, np.linalg.norm(slow.x), rtol=1e-6)
+    assert theory.misalignment(found.W, slow.x.reshape(4, 4)) < 1e-9
+    assert 0 <= found.gap + 1e-13 < 1e-12
+    # Complementary slackness, and rows in the span of the queries (of inputs with support).
+    assert np.all(found.multipliers[~found.support] < 1e-9)
+    assert found.rank <= theory.rank_bound(3, 4)
+
+
+def test_infeasible_exactly_where_a_linear_program_says_so() -> None:
+    verdicts = []
+    for seed in range(30):
+        X, z, _, _ = arrays(seed, 4, 5, 2, tokens="gaussian")
+        choice = np.random.default_rng(seed).integers(0, 3, 4)
+        rows = svm.constraints(X, z, choice).rows
+        program = optimize.linprog(np.zeros(4), -rows, -np.ones(len(rows)), bounds=(None, None))
+        try:
+            svm.frobenius(X, z, choice)
+            feasible = True
+        except Infeasible:
+            feasible = False
+        assert feasible == (program.status == 0)
+        verdicts.append(feasible)
+    assert 0 < sum(verdicts) < 30
+
+
+def test_one_input_has_the_vector_machine_for_its_solution_in_both_norms() -> None:
+    """n = 1: W = p z^T / ||z||^2 with p the shortest vector of margins 1; rank one."""
+    X, z, _, best = arrays(7, 1, 5, 6)
+    two, one = svm.frobenius(X, z, best), svm_nuclear.nuclear(X, z, best)
+    p, _ = svm.least_distance(svm.constraints(X, z, best).left)
+    expected = np.outer(p, z[0]) / (z[0] @ z[0])
+    np.testing.assert_allclose(two.W, expected, rtol=1e-9, atol=1e-12)
+    assert np.isclose(one.norm, two.norm, rtol=1e-8)
+    assert (two.rank, one.rank, one.rank_bound) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nuclear_solution_is_certified_and_beaten_by_nothing(seed: int) -> None:
+    X, z, _, best = arrays(seed, 4, 5, 6)
+    one, two = svm_nuclear.nuclear(X, z, best), svm.frobenius(X, z, best)
+    assert one.gap <= svm.LARGEST_GAP
+    assert one.norm <= np.linalg.norm(two.W, "nuc") * (1 + 1e-9)
+    assert two.norm <= np.linalg.norm(one.W) * (1 + 1e-9)
+    assert one.rank <= one.rank_bound <= theory.rank_bound(4, 6)
+    rules = svm.constraints(X, z, best)
+    solvers = (svm_nuclear._scs, svm_nuclear._clarabel)
+    W = [solve(rules)[0] for solve in solvers]
+    np.testing.assert_allclose(W[0], W[1], atol=1e-5)
+    np.testing.assert_allclose(W[0], one.W, atol=1e-5)
+
+
+def test_a_certificate_refuses_what_is_not_optimal() -> None:
+    X, z, _, best = arrays(11, 3, 4, 5)
+    rules, found = svm.constraints(X, z, best), svm.frobenius(X, z, best)
+    lam = found.multipliers[rules.place[:, 0], rules.place[:, 1]]
+    noise = np.random.default_rng(0).normal(size=found.W.shape)
+    for W, multipliers in ((found.W + 1e-3 * noise, lam), (found.W, lam + 1e-3)):
+        worse = svm.certify(W, multipliers, rules, (3, 4), nuclear=False)
+        assert worse.lower <= found.norm * (1 + 1e-12) <= worse.norm * (1 + 1e-11)
+        with pytest.raises(ArithmeticError, match="gap"):
+            svm.accept(worse)
+
+
+def test_support_tokens_decide_local_optimality() -> None:
+    X, z, scores, best = arrays(12, 3, 4, 6)
+    found = svm.frobenius(X, z, best)
+    assert svm.locally_optimal(found, scores, best)
+    assert svm.clearance(found, scores, best) == np.inf
+    # Let a support token outscore its input's choice.
+    i, t = np.argwhere(found.support)[0]
+    raised = scores.copy()
+    raised[i, t] = scores[i].max() + 1
+    assert not svm.locally_optimal(found, raised, best)
+    assert svm.clearance(found, raised, best) < svm.SUPPORT
+    others = np.argwhere(np.isfinite(found.margins) & ~found.support)
+    i, t = others[0]
+    raised = scores.copy()
+    raised[i, t] = scores[i].max() + 1
+    assert svm.locally_optimal(found, raised, best)
+    assert np.isclose(svm.clearance(found, raised, best), found.margins[i, t] - 1)
+
+
+def test_sets_of_one_token_give_the_ordinary_machine() -> None:
+    X, z, _, best = arrays(13, 3, 4, 6)
+    kept = np.arange(4) == best[:, None]
+    np.testing.assert_allclose(
+        svm_general.generalised(X, z, kept).W, svm.frobenius(X, z, best).W, atol=1e-10
+    )
+    np.testing.assert_array_equal(svm_general.finite_part(X, z, np.full((3, 4), 0.25), kept), 0)
+
+
+def test_larger_sets_meet_their_own_conditions_with_least_norm() -> None:
+    X, z, _, _ = arrays(14, 3, 4, 6)
+    kept = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 1, 1]], dtype=bool)
+    s = np.random.default_rng(1).dirichlet(np.ones(4), size=3)
+    found, fin = svm_general.generalised(X, z, kept), svm_general.finite_part(X, z, s, kept)
+    h, g = (np.einsum("itd,de,ie->it", X, W, z) for W in (found.W, fin))
+    for i in range(3):
+        inside = h[i, kept[i]]
+        assert np.ptp(inside) < 1e-10
+        assert (inside.min() - h[i, ~kept[i]] >= 1 - 1e-10).all()
+        differences = g[i, kept[i]] - np.log(s[i, kept[i]])
+        assert np.ptp(differences) < 1e-10
+    assert abs(np.sum(found.W * fin)) < 1e-10  # W_fin moves only inside the sets, W_svm never does
+    with pytest.raises(Infeasible, match="every token"):
+        svm_general.generalised(X, z, np.ones((3, 4), dtype=bool))
+
+
+def test_kept_sets_need_a_clear_and_settled_softmax() -> None:
+    s = np.array([[0.6, 0.4, 0.0], [1.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(theory.kept_sets(s, s), s > 0)
+    with pytest.raises(Excluded, match="not settled"):
+        theory.kept_sets(np.array([[0.6, 0.39, 0.01]]), np.array([[0.6, 0.39, 0.01]]))
+    with pytest.raises(Excluded, match="not settled"):
+        theory.kept_sets(s, s + np.array([0.02, -0.02, 0.0]))
+
+
+def test_misalignment_resolves_what_a_cosine_cannot() -> None:
+    A = np.eye(3)
+    B = A + 1e-11 * np.array([[0, 1, 0], [0, 0, 0], [0, 0, 0]])
+    assert np.isclose(theory.misalignment(A, B), 1e-22 / 6, rtol=1e-3)
+    assert np.isclose(theory.misalignment(A, -A), 2.0)
+    assert theory.far_out(100.0, 0.06)
+    assert not theory.far_out(100.0, 0.04)

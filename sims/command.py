@@ -1,11 +1,16 @@
 """What all commands share: errors of one line with the remedy, and exit code 2 for them."""
 
 import argparse
+import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from matsense.errors import InvalidInput
+
+# The name of threads that compute while the main one listens for signals.
+ASIDE = "matsense-aside"
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,3 +50,12 @@ def main(command: Callable[[Sequence[str]], int]) -> int:
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process; at once, if a thread of it is still inside a compiled call."""
+    if any(thread.daemon and thread.name == ASIDE for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

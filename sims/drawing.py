@@ -55,6 +55,13 @@ def canvas(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat)
 
 
+def state_precision(figure: Figure, precision: str) -> None:
+    """Says under the title in which arithmetic the runs of this figure were computed."""
+    figure.suptitle(
+        f"{figure.get_suptitle()}\nThese runs: {precision}.", fontsize=9, x=0.01, ha="left"
+    )
+
+
 def panel(ax: Axes, letter: str, title: str, x: str, y: str, scales: str = "linear linear") -> Axes:
     """Names a panel and its axes; `scales` are those of x and y."""
     ax.set_title(f"({letter}) {title}")

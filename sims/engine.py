@@ -1,223 +1,145 @@
-"""Runs the missing points of a grid: blocks of instances by lanes, one compiled call each."""
+"""Hands blocks to processes, here or on a cluster, and yields what they finish."""
 
-import functools
-import itertools
-import math
-import statistics
-import time
+import contextlib
+import queue
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import joblib
-import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
-from sims.store import Record
-from sims.study import Params, Point, Sweep, by_name, instance_key, load
+from sims.blocks import Block, batched
+from sims.command import ASIDE
+from sims.worker import Done, run_block
+
+# loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
+warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+
+# So many deaths of workers in a row, with no block finished between them, and the sweep gives up.
+MOST_DEATHS = 3
 
 
-@dataclass(frozen=True)
-class Block:
-    """A rectangle of runs that share a compilation: every instance with every lane."""
+class WorkersLostError(Exception):
+    """Workers keep dying; what they had finished is stored."""
 
-    study: str
-    sweep: str
-    static: Params
-    points: tuple[tuple[Point, ...], ...]
+
+@dataclass
+class Pool:
+    """Where blocks run: `jobs` processes of a joblib backend, or the workers of a dask scheduler.
+
+    `notices` collects what a person should hear, such as a worker that died.
+    """
+
+    jobs: int
+    backend: str | None = None
+    scheduler: str | None = None
+    notices: list[str] = field(default_factory=list)
 
     @property
-    def runs(self) -> int:
-        """How many runs it holds."""
-        return sum(len(row) for row in self.points)
+    def is_local(self) -> bool:
+        """Whether the blocks run in processes that this one starts with loky."""
+        return self.scheduler is None and self.backend in (None, "loky") and self.jobs > 1
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether the blocks run in this process, one after another."""
+        return self.scheduler is None and self.backend in (None, "loky") and self.jobs == 1
 
 
-def blocks(study: str, sweeps: Sequence[Sweep], points: Sequence[Point]) -> list[Block]:
-    """Packs points into blocks; the first block of every shape comes first.
+def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
+    """Runs blocks and yields each as it finishes; the caller writes the results.
 
-    Lanes of one instance stay together; instances that lack the same lanes share blocks. Starting
-    with one block of every shape compiles early and lets the time that is left be told honestly.
+    A worker that dies takes only the blocks in flight with it: the rest go on in new workers, those
+    that were in flight at the end of the queue, in case one of them is what kills. Raises
+    WorkersLostError after MOST_DEATHS deaths in a row.
     """
-    named = {sweep.name: sweep for sweep in sweeps}
-    shapes: dict[Any, tuple[Sweep, Params, dict[Any, list[Point]]]] = {}
-    for point in points:
-        sweep = named[point.sweep]
-        static: Params = sweep.static(point.params)
-        key = (sweep.name, *static.items())
-        own = tuple(point.params[axis] for axis in (*sweep.shape, *sweep.instance))
-        _, _, by_instance = shapes.setdefault(key, (sweep, static, {}))
-        by_instance.setdefault((own, point.seed), []).append(point)
-    queues = []
-    for sweep, static, by_instance in shapes.values():
-        rows: dict[Any, list[tuple[Point, ...]]] = {}
-        for lanes in by_instance.values():
-            for chunk in _batched(lanes, sweep.lanes_wide):
-                key = tuple(tuple(p.params[a] for a in sweep.lane) for p in chunk)
-                rows.setdefault(key, []).append(chunk)
-        queues.append(
-            [
-                Block(study, sweep.name, static, tuple(chunk))
-                for same in rows.values()
-                for chunk in _batched(same, sweep.instances_wide)
-            ]
-        )
-    return [block for group in itertools.zip_longest(*queues) for block in group if block]
+    waiting, deaths = list(pending), 0
+    while waiting:
+        try:
+            for done in _stream(waiting, pool):
+                waiting.remove(done.block)
+                deaths = 0
+                yield done
+        except _deadly() as error:
+            deaths += 1
+            if deaths == MOST_DEATHS:
+                raise WorkersLostError from error
+            pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
+            in_flight = 2 * pool.jobs
+            waiting = waiting[in_flight:] + waiting[:in_flight]
 
 
-def _batched(items: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:
-    for start in range(0, len(items), width):
-        yield tuple(items[start : start + width])
+def _deadly() -> tuple[type[Exception], ...]:
+    """What is raised when a worker dies; dask is imported only where it is used."""
+    with contextlib.suppress(ImportError):
+        from distributed.scheduler import KilledWorker
+
+        return BrokenProcessPool, KilledWorker
+    return (BrokenProcessPool,)
 
 
-def run_all(
-    pending: Sequence[Block], jobs: int, backend: str | None
-) -> Iterator[tuple[Block, list[Record], float]]:
-    """Runs blocks with joblib and yields each as it finishes, with its wall time in seconds.
-
-    The caller writes the results: workers need no shared file system.
-    """
-    try:
-        stream = joblib.Parallel(
-            n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs"
-        )
-    except ValueError:
-        # A backend that cannot stream results: in waves, so that a kill still loses only a few.
-        with joblib.Parallel(n_jobs=jobs, backend=backend) as parallel:
-            for wave in _batched(pending, 4 * jobs):
-                yield from parallel(joblib.delayed(run_block)(block) for block in wave)
-    else:
-        results = stream(joblib.delayed(run_block)(block) for block in pending)
+def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
+    if pool.is_serial:
+        for block in pending:
+            yield _aside(run_block, block)
+        return
+    with _backend(pool) as settings:
+        try:
+            stream = joblib.Parallel(
+                **settings, return_as="generator_unordered", pre_dispatch="2*n_jobs"
+            )
+        except ValueError:
+            # A backend that cannot stream results: in waves, so that a kill still loses only a few.
+            with joblib.Parallel(**settings) as parallel:
+                for wave in batched(pending, 4 * pool.jobs):
+                    yield from parallel(joblib.delayed(_run)((block,)) for block in wave)
+            return
+        results = stream(joblib.delayed(_run)((block,)) for block in pending)
+        finished = False
         try:
             for result in results:  # noqa: UP028 - `yield from` would close `results` by itself
                 yield result
+            finished = True
         finally:
+            if pool.is_local:
+                # Done: idle workers would keep their memory. Interrupted: nobody waits for them.
+                get_reusable_executor().shutdown(wait=finished, kill_workers=not finished)
             # A caller that stops early knows that blocks are in flight; joblib would warn of it.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.close()
-    if jobs > 1 and backend in (None, "loky"):
-        # Idle workers would keep their memory while the caller judges and draws.
-        get_reusable_executor().shutdown(wait=True)
 
 
-def run_block(block: Block) -> tuple[Block, list[Record], float]:
-    """Runs one block. A host stage that raises fails its own run; a traced trial, all of them."""
-    start = time.perf_counter()
-    sweep = load(block.study).sweep(block.sweep)
-    try:
-        outcome = _compute(block, sweep)
-    except Exception as error:
-        outcome = [_failed(point, error) for row in block.points for point in row]
-    seconds = time.perf_counter() - start
-    each = seconds / max(block.runs, 1)
-    return block, [_timed(record, each) for record in outcome], seconds
+def _run(alone: tuple[Block]) -> Done:
+    """run_block, with the block in a tuple: dask would scatter a large object to one worker.
 
-
-def _failed(point: Point, error: Exception) -> Record:
-    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
-
-
-def _timed(record: Record, seconds: float) -> Record:
-    return Record(record.point, record.status, record.quantities, record.message, seconds)
-
-
-def _compute(block: Block, sweep: Sweep) -> list[Record]:
-    generate = _generator(block.study, block.sweep, tuple(block.static.items()))
-    # A trial is keyed by what it asks for alone: instances of equal shape share its compilation.
-    asked = by_name(sweep.trial, block.static)
-    trial = _trial(block.study, block.sweep, tuple(asked.items()))
-    # Fixed widths: repeat the last row and column, then forget the copies.
-    rows = _padded([row[0] for row in block.points], sweep.instances_wide)
-    columns = _padded(list(block.points[0]), sweep.lanes_wide)
-    keys = np.stack([instance_key(block.study, sweep, p.params, p.seed) for p in rows])
-    floats = {
-        axis: np.array([p.params[axis] for p in rows])
-        for axis in sweep.instance
-        if axis not in block.static
-    }
-    lanes = {axis: np.array([p.params[axis] for p in columns]) for axis in sweep.lane}
-    instances = generate(keys, floats)
-    quantities = jax.tree.map(np.asarray, trial(instances, keys, floats, lanes))
-    records = []
-    for i, row in enumerate(block.points):
-        instance = None
-        for j, point in enumerate(row):
-            own = {name: array[i, j] for name, array in quantities.items()}
-            if sweep.after is not None:
-                if instance is None:
-                    instance = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), instances)
-                values = {**block.static, **point.params}
-                try:
-                    own = sweep.after(instance, own, **by_name(sweep.after, values))
-                except Exception as error:
-                    records.append(_failed(point, error))
-                    continue
-            finite = all(np.all(np.isfinite(array)) for array in own.values())
-            records.append(Record(point, "ok" if finite else "diverged", own))
-    return records
-
-
-def _padded(items: list[Any], width: int) -> list[Any]:
-    return items + [items[-1]] * (width - len(items))
-
-
-@functools.lru_cache(maxsize=64)
-def _generator(study: str, sweep_name: str, static_items: tuple) -> Any:
-    """The jitted problem of a shape: one instance after another."""
-    sweep = load(study).sweep(sweep_name)
-    static = dict(static_items)
-
-    @jax.jit
-    def generate(keys: Any, floats: dict[str, Any]) -> Any:
-        def one(inputs: tuple[Any, dict[str, Any]]) -> Any:
-            key = jax.random.wrap_key_data(inputs[0])
-            values = {**static, **inputs[1]}
-            return sweep.problem(jax.random.fold_in(key, 0), **by_name(sweep.problem, values))
-
-        return jax.lax.map(one, (keys, floats))
-
-    return generate
-
-
-@functools.lru_cache(maxsize=64)
-def _trial(study: str, sweep_name: str, static_items: tuple) -> Any:
-    """The jitted trial of a shape: vmap over instances of vmap over lanes."""
-    sweep = load(study).sweep(sweep_name)
-    static = dict(static_items)
-
-    @jax.jit
-    def trial(instances: Any, keys: Any, floats: dict[str, Any], lanes: dict[str, Any]) -> Any:
-        def one(instance: Any, key: Any, own: dict[str, Any]) -> Any:
-            start = jax.random.fold_in(jax.random.wrap_key_data(key), 1)
-
-            def lane(values: dict[str, Any]) -> Any:
-                known = {**static, **own, **values}
-                return sweep.trial(instance, start, **by_name(sweep.trial, known))
-
-            return jax.vmap(lane)(lanes) if lanes else jax.tree.map(lambda x: x[None], lane({}))
-
-        return jax.vmap(one)(instances, keys, floats)
-
-    return trial
-
-
-def time_left(pending: Sequence[Block], finished: dict[Any, list[float]], jobs: int) -> float:
-    """Seconds to go: a block costs the median of its shape's, or of all while it has none.
-
-    The lower median, because the first block of a shape in every worker also compiles.
+    What was scattered is lost with that worker; a tuple travels with its task instead.
     """
-    seen = [second for seconds in finished.values() for second in seconds]
-    if not seen:
-        return math.nan
-    costs = (finished.get(shape_of(block), seen) for block in pending)
-    return sum(statistics.median_low(cost) for cost in costs) / jobs
+    return run_block(*alone)
 
 
-def shape_of(block: Block) -> Any:
-    """What blocks of equal cost have in common."""
-    return (block.sweep, *block.static.items())
+@contextlib.contextmanager
+def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
+    """The arguments of joblib.Parallel; with a scheduler, while a client is connected to it."""
+    if pool.scheduler is None:
+        yield {"n_jobs": pool.jobs, "backend": pool.backend}
+        return
+    from distributed import Client
+
+    with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
+        yield {"n_jobs": -1}
+
+
+def _aside(function: Callable[[Block], Done], block: Block) -> Done:
+    """Calls `function` in a thread, because a signal would not be heard inside a compiled call."""
+    answers: queue.SimpleQueue[Done] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(function(block)), name=ASIDE, daemon=True).start()
+    return answers.get()
 
 
 def has_device(kind: str) -> bool:

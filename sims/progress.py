@@ -1,16 +1,18 @@
 """How far a sweep is and how long it will take: a line on a terminal, silence in a pipe."""
 
 import math
+import statistics
 import time
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from sims.engine import Block, shape_of, time_left
+from sims.blocks import Block
+from sims.worker import Done, Spent
 
 
 class Left(ProgressColumn):
@@ -28,6 +30,7 @@ class Progress:
     """Counts finished runs; the time left is told as soon as one block has finished."""
 
     def __init__(self, console: Console, pending: Sequence[Block], jobs: int) -> None:
+        self.spent = Spent(0.0)
         self.waiting = list(pending)
         self.jobs = jobs
         self.seen: dict[object, list[float]] = {}
@@ -48,9 +51,23 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         self.bar.stop()
 
-    def finished(self, block: Block, seconds: float) -> None:
-        """Takes note of a block that took `seconds` in its worker."""
+    def finished(self, done: Done) -> None:
+        """Takes note of a finished block."""
+        block = done.block
+        self.spent = self.spent + done.spent
         self.waiting.remove(block)
-        self.seen.setdefault(shape_of(block), []).append(seconds)
+        self.seen.setdefault(block.shape, []).append(done.spent.total)
         end = time.perf_counter() + time_left(self.waiting, self.seen, self.jobs)
         self.bar.update(self.task, advance=block.runs, end=end)
+
+
+def time_left(pending: Sequence[Block], finished: dict[Any, list[float]], jobs: int) -> float:
+    """Seconds to go: a block costs the median of its shape's, or of all while it has none.
+
+    The lower median, because the first block of a shape in every worker also compiles.
+    """
+    seen = [second for seconds in finished.values() for second in seconds]
+    if not seen:
+        return math.nan
+    costs = (finished.get(block.shape, seen) for block in pending)
+    return sum(statistics.median_low(cost) for cost in costs) / jobs

@@ -15,6 +15,8 @@ from rich.table import Table
 from matsense.claims import Run
 from matsense.estimate import Call
 from matsense.judge import Verdict
+from sims.blocks import Block
+from sims.cost import Probe, size
 from sims.study import Study
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
@@ -90,6 +92,46 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
             console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+
+
+def what_is_to_run(wanted: int, lacking: int) -> str:
+    """The first line of a sweep."""
+    if lacking:
+        return f"{wanted} runs: {wanted - lacking} stored, {lacking} to run"
+    return f"all {wanted} runs are stored: judging and drawing from the store"
+
+
+def print_cost(
+    console: Console, packed: Sequence[Block], found: Sequence[Probe], wanted: int, jobs: int
+) -> None:
+    """What a dry run has to say: a row a sweep, and the time in all."""
+    to_run = sum(block.runs for block in packed)
+    console.print(what_is_to_run(wanted, to_run))
+    table = Table(title="what it would cost", title_justify="left")
+    for heading in ("sweep", "runs", "batches", "memory of a batch", "flops", "bytes", "time"):
+        table.add_column(heading, justify="left" if heading == "sweep" else "right")
+    seconds = 0.0
+    by_shape = {probe.block.shape: probe for probe in found}
+    for sweep in dict.fromkeys(block.sweep for block in packed):
+        own = [by_shape[block.shape] for block in packed if block.sweep == sweep]
+        shapes = {probe.block.shape: probe for probe in own}.values()
+        # Every worker compiles every shape once (and then keeps it in the cache).
+        time = sum(p.seconds for p in own) / jobs + sum(p.compile for p in shapes)
+        seconds += time
+        table.add_row(
+            sweep,
+            str(sum(block.runs for block in packed if block.sweep == sweep)),
+            str(len(own)),
+            size(max(p.bytes for p in own)),
+            f"{sum(p.work.flops for p in own):.2g}",
+            size(sum(p.work.moved for p in own)),
+            f"{time:.3g} s",
+        )
+    console.print(table)
+    console.print(
+        f"about {seconds:.0f} s with {jobs} {'job' if jobs == 1 else 'jobs'}, as measured just now "
+        "on a part of one batch of every shape; judging and drawing come on top. Nothing was stored"
+    )
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:

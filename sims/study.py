@@ -1,12 +1,13 @@
 """A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
 
+import functools
 import hashlib
 import importlib
 import inspect
 import itertools
 import json
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +41,8 @@ class Sweep:
     by run in the same worker; what it returns is what is stored.
     `check(**params)` raises InvalidInput for a point that cannot be.
 
+    `horizon` names the static parameter that a trial's time grows with, for estimates of it.
+
     Blocks are `instances_wide` by `lanes_wide` runs, always: smaller ones are padded with
     repetitions, so that no run's arithmetic depends on its neighbours.
     """
@@ -58,6 +61,7 @@ class Sweep:
     quick_seeds: int = 3
     instances_wide: int = 5
     lanes_wide: int = 8
+    horizon: str = "steps"
 
     @property
     def axes(self) -> Axes:
@@ -144,18 +148,33 @@ def load(name: str) -> Study:
     return study
 
 
+def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
+    """Every combination of a sweep's axes."""
+    for values in itertools.product(*sweep.axes.values()):
+        yield dict(zip(sweep.axes, values, strict=True))
+
+
+def code_of(sweep: Sweep) -> str:
+    """Hash of the code that the numbers of a sweep depend on (`sims.fingerprint`)."""
+    stages = (sweep.problem, sweep.trial, *sweep.padded.values(), sweep.after)
+    return _code_of(tuple(stage for stage in stages if stage is not None))
+
+
+@functools.lru_cache(maxsize=64)
+def _code_of(stages: tuple[Callable[..., Any], ...]) -> str:
+    return fingerprint.of(*stages)
+
+
 def points(study_name: str, sweep: Sweep, seeds: int, precision: str) -> list[Point]:
     """The runs of a sweep's grid: every combination of its axes, for seeds 0 ... seeds - 1.
 
     The id hashes what the numbers depend on: parameters, seed, precision, block widths, and the
-    code that the trial reaches (`sims.fingerprint`). Raises InvalidInput through `sweep.check`.
+    code that the trial reaches (`code_of`). Raises InvalidInput through `sweep.check`.
     """
-    stages = [sweep.problem, sweep.trial, *sweep.padded.values()]
-    code = fingerprint.of(*stages, *([sweep.after] if sweep.after else []))
+    code = code_of(sweep)
     widths = (sweep.instances_wide, sweep.lanes_wide)
     out = []
-    for values in itertools.product(*sweep.axes.values()):
-        params = dict(zip(sweep.axes, values, strict=True))
+    for params in grid_of(sweep):
         if sweep.check is not None:
             sweep.check(**by_name(sweep.check, params))
         for seed in range(seeds):

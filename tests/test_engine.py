@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sims import engine
-from sims.engine import Block, blocks, run_all, run_block, time_left
+from sims import worker
+from sims.blocks import Block, blocks
+from sims.engine import Pool, run_all
+from sims.progress import time_left
 from sims.store import Record
 from sims.study import Point, Sweep, load, points
+from sims.worker import run_block
 
 STUDY = "overparam_gd"
 GRIDS = {
@@ -27,8 +30,8 @@ def results(
     wanted: list[Point], sweep: Sweep, jobs: int = 1, backend: str | None = None
 ) -> dict[str, Record]:
     found = {}
-    for _, records, _ in run_all(blocks(STUDY, [sweep], wanted), jobs, backend):
-        found |= {record.point.id: record for record in records}
+    for done in run_all(blocks(STUDY, [sweep], wanted), Pool(jobs, backend)):
+        found |= {record.point.id: record for record in done.records}
     return found
 
 
@@ -77,11 +80,11 @@ def test_instances_of_equal_shape_share_one_compilation() -> None:
     sweep = small("symmetric_sensing", steps=(61,), m=(400, 500))
     packed = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
     assert {block.static["m"] for block in packed} == {400, 500}
-    before = engine._trial.cache_info().misses
+    before = worker._trial.cache_info().misses
     for block in packed:
-        assert {record.status for record in run_block(block)[1]} == {"ok"}
-    assert engine._trial.cache_info().misses == before + 1
-    trial = engine._trial(STUDY, sweep.name, (("steps", 61), ("width", 8)))
+        assert {record.status for record in run_block(block).records} == {"ok"}
+    assert worker._trial.cache_info().misses == before + 1
+    trial = worker._trial(STUDY, sweep.name, (("steps", 61), ("width", 8)))
     assert trial._cache_size() == 1
 
 
@@ -141,9 +144,9 @@ def test_a_trial_that_cannot_be_traced_fails_with_its_message(
 
     broken = dataclasses.replace(small("symmetric", k=(2,)), name="untraceable", trial=trial)
     study = dataclasses.replace(load(STUDY), sweeps=(broken,))
-    monkeypatch.setattr(engine, "load", lambda name: study)
+    monkeypatch.setattr(worker, "load", lambda name: study)
     (block,) = blocks(STUDY, [broken], points(STUDY, broken, 1, "float64"))
-    records = run_block(block)[1]
+    records = run_block(block).records
     assert {r.message for r in records} == {"ValueError: no such update"}
     assert len(records) == block.runs
 
@@ -158,9 +161,9 @@ def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     broken = dataclasses.replace(sweep, after=after)
     study = dataclasses.replace(load(STUDY), sweeps=(broken,))
-    monkeypatch.setattr(engine, "load", lambda name: study)
+    monkeypatch.setattr(worker, "load", lambda name: study)
     (block,) = blocks(STUDY, [broken], points(STUDY, sweep, 2, "float64"))
-    _, records, _ = run_block(block)
+    records = run_block(block).records
     status = {(r.point.params["k"], r.point.seed): (r.status, r.message) for r in records}
     assert status[2, 0] == status[2, 1] == ("ok", "")
     assert status[3, 0] == status[3, 1] == ("failed", "ValueError: no answer")
@@ -171,5 +174,5 @@ def test_time_left_uses_what_was_measured() -> None:
         return Block("s", "w", {"n": n}, ())
 
     assert np.isnan(time_left([block(1)], {}, 2))
-    seen = {engine.shape_of(block(1)): [9.0, 2.0, 2.0], engine.shape_of(block(2)): [4.0]}
+    seen = {block(1).shape: [9.0, 2.0, 2.0], block(2).shape: [4.0]}
     assert time_left([block(1), block(1), block(2)], seen, 2) == pytest.approx((2 + 2 + 4) / 2)

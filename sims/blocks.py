@@ -1,0 +1,76 @@
+"""What runs together: blocks of instances by lanes that share one compilation."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sims.study import Params, Point, Sweep, code_of
+
+
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of runs that share a compilation: every instance with every lane.
+
+    `wide` is the number of instances that it is padded to, `operator` the dtype that operators are
+    kept in, `code` the hash of the caller's code, which a worker on another machine must share.
+    """
+
+    study: str
+    sweep: str
+    static: Params
+    points: tuple[tuple[Point, ...], ...]
+    wide: int = 1
+    operator: str = "float64"
+    code: str = ""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return sum(len(row) for row in self.points)
+
+    @property
+    def shape(self) -> Any:
+        """What blocks of equal cost have in common."""
+        return (self.sweep, *self.static.items())
+
+
+def blocks(
+    study: str, sweeps: Sequence[Sweep], points: Sequence[Point], operator: str = "float64"
+) -> list[Block]:
+    """Packs points into blocks; the first block of every shape comes first.
+
+    Lanes of one instance stay together; instances that lack the same lanes share blocks. Starting
+    with one block of every shape compiles early and lets the time that is left be told honestly.
+    """
+    named = {sweep.name: sweep for sweep in sweeps}
+    shapes: dict[Any, tuple[Sweep, Params, dict[Any, list[Point]]]] = {}
+    for point in points:
+        sweep = named[point.sweep]
+        static: Params = sweep.static(point.params)
+        key = (sweep.name, *static.items())
+        own = tuple(point.params[axis] for axis in (*sweep.shape, *sweep.instance))
+        _, _, by_instance = shapes.setdefault(key, (sweep, static, {}))
+        by_instance.setdefault((own, point.seed), []).append(point)
+    queues = []
+    for sweep, static, by_instance in shapes.values():
+        rows: dict[Any, list[tuple[Point, ...]]] = {}
+        for lanes in by_instance.values():
+            for chunk in batched(lanes, sweep.lanes_wide):
+                key = tuple(tuple(p.params[a] for a in sweep.lane) for p in chunk)
+                rows.setdefault(key, []).append(chunk)
+        wide, code = sweep.instances_wide, code_of(sweep)
+        queues.append(
+            [
+                Block(study, sweep.name, static, tuple(chunk), wide, operator, code)
+                for same in rows.values()
+                for chunk in batched(same, wide)
+            ]
+        )
+    return [block for group in itertools.zip_longest(*queues) for block in group if block]
+
+
+def batched(items: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:
+    """Consecutive pieces of `width` items, the last one perhaps shorter."""
+    for start in range(0, len(items), width):
+        yield tuple(items[start : start + width])

@@ -1,0 +1,180 @@
+"""The words of the sweep command: what they mean, and refusal of those that cannot be."""
+
+import argparse
+import importlib.util
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import jax
+import joblib
+from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
+
+from matsense.errors import InvalidInput, nearest
+from sims import engine
+from sims.command import Parser
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parser(description: str | None) -> Parser:
+    """The options of the command."""
+    p = Parser("sims.sweep", description)
+    p.add_argument("study", nargs="?", help="a module of sims/studies")
+    p.add_argument("--list", action="store_true", help="list the studies and their papers")
+    p.add_argument("--quick", action="store_true", help="the same study on a small grid")
+    p.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 at every point")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="AXIS=V1,V2",
+        help="replace an axis in every sweep that has it; SWEEP.AXIS=... in one (repeatable)",
+    )
+    p.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
+    p.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: cores)")
+    p.add_argument("--memory", metavar="4G", help="bytes that all processes may need together")
+    p.add_argument("--backend", default=None, help="any joblib backend (default: loky)")
+    p.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="with --backend dask")
+    p.add_argument("--device", default="cpu", metavar="cpu|gpu", help="where the runs are computed")
+    p.add_argument(
+        "--operator-dtype",
+        default="float64",
+        metavar="float64|float32",
+        help="measurement operators in float32, all else in float64",
+    )
+    p.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
+    p.add_argument("--rejudge", action="store_true", help="judge and draw from the store alone")
+    p.add_argument("--table", action="store_true", help="the verdicts in --out as Markdown")
+    return p
+
+
+def check_jobs(jobs: int) -> int:
+    """The number of processes meant by --jobs, where -1 means one a core."""
+    if jobs == 0 or jobs < -1:
+        raise InvalidInput(f"--jobs {jobs}", "a positive number, or -1 for all cores", "give 1")
+    return joblib.cpu_count() if jobs == -1 else jobs
+
+
+def check_memory(text: str | None) -> int | None:
+    """The bytes meant by --memory."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip().upper())
+    if not found or float(found[1]) == 0:
+        raise InvalidInput(f"--memory {text}", "a size is a number and K, M, G or T", "give 4G")
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+def check_operator(dtype: str) -> str:
+    """The dtype of --operator-dtype."""
+    if dtype not in ("float64", "float32"):
+        raise InvalidInput(
+            f"--operator-dtype {dtype}", "it is float64 or float32", "give --operator-dtype float32"
+        )
+    return dtype
+
+
+def check_backend(args: argparse.Namespace) -> None:
+    """Raises InvalidInput for a backend that is unknown, not installed, or without a scheduler."""
+    name, scheduler = args.backend, args.scheduler
+    known = {*BACKENDS, *EXTERNAL_BACKENDS}
+    if name is not None and name not in known:
+        raise InvalidInput(f"--backend {name}", "joblib has no such backend", nearest(name, known))
+    if name != "dask":
+        if scheduler is not None:
+            raise InvalidInput(
+                f"--scheduler {scheduler}", "only dask has a scheduler", "add --backend dask"
+            )
+        _usable(name)
+        return
+    if importlib.util.find_spec("distributed") is None:
+        raise InvalidInput(
+            "--backend dask", "dask.distributed is not installed", 'pip install "matsense[cluster]"'
+        )
+    if scheduler is None:
+        raise InvalidInput(
+            "--backend dask",
+            "it needs the address of a scheduler",
+            "start one with `dask scheduler`, then add --scheduler tcp://HOST:8786",
+        )
+    if args.device != "cpu" or args.memory is not None or args.dry_run:
+        raise InvalidInput(
+            "--backend dask",
+            "--device, --memory and --dry-run speak of this machine, not of a cluster's",
+            "leave them out, or set the workers' limits with `dask worker --memory-limit`",
+        )
+    _reachable(scheduler)
+
+
+def _usable(name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        joblib.parallel_config(backend=name).unregister()
+    except (ImportError, ValueError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
+        raise InvalidInput(
+            f"--backend {name}",
+            f"it cannot be used here ({why})",
+            f"pip install {name}, or use loky",
+        ) from None
+
+
+def _reachable(scheduler: str) -> None:
+    """Raises InvalidInput unless a dask scheduler answers there and has a worker."""
+    import logging
+
+    from distributed import Client
+
+    # What goes wrong is said once, below; distributed would print its attempts as tracebacks.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        with Client(scheduler, timeout=5, set_as_default=False) as client:
+            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+    except (OSError, ValueError, TypeError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InvalidInput(
+            f"--scheduler {scheduler}",
+            f"no dask scheduler answers there ({why})",
+            "start one with `dask scheduler` and give the address that it prints",
+        ) from None
+    if workers == 0:
+        raise InvalidInput(
+            f"--scheduler {scheduler}", "it has no worker", f"start one: dask worker {scheduler}"
+        )
+
+
+def choose_device(kind: str, jobs: int) -> int:
+    """Points JAX (workers included) at a device; returns the jobs that it bears."""
+    if kind not in ("cpu", "gpu"):
+        raise InvalidInput(f"--device {kind}", "a device is cpu or gpu", "give --device cpu")
+    platforms = "cpu" if kind == "cpu" else "cuda,cpu"
+    jax.config.update("jax_platforms", platforms)
+    os.environ["JAX_PLATFORMS"] = platforms
+    if kind == "cpu":
+        return jobs
+    # Products at full precision; and one process a device, which the blocks are wide enough for.
+    jax.config.update("jax_default_matmul_precision", "highest")
+    if not engine.has_device(kind):
+        raise InvalidInput(
+            "--device gpu", "JAX sees no GPU here", 'use --device cpu, or pip install "jax[cuda13]"'
+        )
+    return 1
+
+
+def check_folder(out: Path) -> None:
+    """Raises InvalidInput unless `out` is, or can become, a folder that can be written."""
+    place = out.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InvalidInput(f"--out {out}", f"{place} is a file", "name a folder")
+    try:
+        # A nameless file: the only sure test, and it leaves nothing behind.
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        why = f"{place} cannot be written ({error.strerror})"
+        raise InvalidInput(f"--out {out}", why, "name another folder") from None

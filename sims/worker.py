@@ -1,0 +1,184 @@
+"""Runs one block, in whatever process it finds itself: draws the instances, runs the trials."""
+
+import functools
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from matsense.operators import cast
+from sims.blocks import Block
+from sims.store import Record
+from sims.study import Params, Sweep, by_name, code_of, instance_key, load
+
+COMPILE_EVENTS = "/jax/core/compile/"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of a worker on one block: in all, compiling (tracing too), in the host stage."""
+
+    total: float
+    compile: float = 0.0
+    after: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.total + other.total, self.compile + other.compile, self.after + other.after
+        )
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished block."""
+
+    block: Block
+    records: list[Record]
+    spent: Spent
+
+
+class _Compiling:
+    """Seconds that this process has spent compiling, as JAX reports them."""
+
+    seconds = 0.0
+
+    @classmethod
+    def listen(cls, event: str, duration_secs: float, **_: str | int) -> None:
+        if event.startswith(COMPILE_EVENTS):
+            cls.seconds += duration_secs
+
+
+jax.monitoring.register_event_duration_secs_listener(_Compiling.listen)
+
+
+def compiling_seconds() -> float:
+    """Seconds that this process has spent on tracing and compiling so far."""
+    return _Compiling.seconds
+
+
+def run_block(block: Block) -> Done:
+    """Runs one block. A host stage that raises fails its own run; a traced trial, all of them."""
+    start, compiling = time.perf_counter(), compiling_seconds()
+    after = 0.0
+    try:
+        records, after = _compute(block, load(block.study).sweep(block.sweep))
+    except Exception as error:
+        records = [_failed(point, error) for row in block.points for point in row]
+    total = time.perf_counter() - start
+    each = total / max(block.runs, 1)
+    timed = [replace(record, seconds=each) for record in records]
+    return Done(block, timed, Spent(total, compiling_seconds() - compiling, after))
+
+
+def _failed(point: Any, error: Exception) -> Record:
+    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
+    if block.code != code_of(sweep):
+        raise RuntimeError(
+            "this worker's matsense, or a package that it uses, differs from the caller's: "
+            "install the same versions on both"
+        )
+    generate, trial = programs(block)
+    arguments = inputs(block, sweep)
+    keys, floats, lanes = arguments
+    instances = generate(keys, floats)
+    quantities = jax.tree.map(np.asarray, trial(instances, keys, floats, lanes))
+    began = time.perf_counter()
+    records = []
+    for i, row in enumerate(block.points):
+        instance = None
+        for j, point in enumerate(row):
+            own = {name: array[i, j] for name, array in quantities.items()}
+            if sweep.after is not None:
+                if instance is None:
+                    instance = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), instances)
+                values = {**block.static, **point.params}
+                try:
+                    own = sweep.after(instance, own, **by_name(sweep.after, values))
+                except Exception as error:
+                    records.append(_failed(point, error))
+                    continue
+            finite = all(np.all(np.isfinite(array)) for array in own.values())
+            records.append(Record(point, "ok" if finite else "diverged", own))
+    return records, time.perf_counter() - began
+
+
+def programs(block: Block) -> tuple[Any, Any]:
+    """The two jitted functions of a block's shape: draw the instances, run the trials.
+
+    A trial is keyed by what it asks for alone: instances of equal shape share its compilation.
+    """
+    static = tuple(block.static.items())
+    return _generator(block.study, block.sweep, static, block.operator), trial_of(block, {})
+
+
+def trial_of(block: Block, instead: Params) -> Any:
+    """The jitted trial of a block's shape, with some of its static parameters replaced."""
+    sweep = load(block.study).sweep(block.sweep)
+    asked = by_name(sweep.trial, {**block.static, **instead})
+    return _trial(block.study, block.sweep, tuple(asked.items()))
+
+
+def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
+    """Keys and numbers of the instances, numbers of the lanes, padded to the fixed widths.
+
+    Padding repeats the last instance and the last lane; the copies are forgotten afterwards.
+    """
+    rows = _padded([row[0] for row in block.points], block.wide)
+    columns = _padded(list(block.points[0]), sweep.lanes_wide)
+    keys = np.stack([instance_key(block.study, sweep, p.params, p.seed) for p in rows])
+    floats = {
+        axis: np.array([p.params[axis] for p in rows])
+        for axis in sweep.instance
+        if axis not in block.static
+    }
+    return keys, floats, {axis: np.array([p.params[axis] for p in columns]) for axis in sweep.lane}
+
+
+def _padded(items: list[Any], width: int) -> list[Any]:
+    return items + [items[-1]] * (width - len(items))
+
+
+@functools.lru_cache(maxsize=64)
+def _generator(study: str, sweep_name: str, static_items: tuple, operator: str) -> Any:
+    """The jitted problem of a shape: one instance after another."""
+    sweep = load(study).sweep(sweep_name)
+    static = dict(static_items)
+
+    @jax.jit
+    def generate(keys: Any, floats: dict[str, Any]) -> Any:
+        def one(inputs: tuple[Any, dict[str, Any]]) -> Any:
+            key = jax.random.wrap_key_data(inputs[0])
+            values = {**static, **inputs[1]}
+            problem = sweep.problem(jax.random.fold_in(key, 0), **by_name(sweep.problem, values))
+            return cast(problem, operator)
+
+        return jax.lax.map(one, (keys, floats))
+
+    return generate
+
+
+@functools.lru_cache(maxsize=64)
+def _trial(study: str, sweep_name: str, static_items: tuple) -> Any:
+    """The jitted trial of a shape: vmap over instances of vmap over lanes."""
+    sweep = load(study).sweep(sweep_name)
+    static = dict(static_items)
+
+    @jax.jit
+    def trial(instances: Any, keys: Any, floats: dict[str, Any], lanes: dict[str, Any]) -> Any:
+        def one(instance: Any, key: Any, own: dict[str, Any]) -> Any:
+            start = jax.random.fold_in(jax.random.wrap_key_data(key), 1)
+
+            def lane(values: dict[str, Any]) -> Any:
+                known = {**static, **own, **values}
+                return sweep.trial(instance, start, **by_name(sweep.trial, known))
+
+            return jax.vmap(lane)(lanes) if lanes else jax.tree.map(lambda x: x[None], lane({}))
+
+        return jax.vmap(one)(instances, keys, floats)
+
+    return trial

@@ -88,7 +88,8 @@ class Study:
     """One paper: what is run, what is claimed, and how the evidence is drawn.
 
     `fit(run)` is the law that goes into rates.csv, beside `predicted(run)` (NaN where nothing
-    predicts it). `draw(runs, verdicts)` returns a matplotlib figure.
+    predicts it). `draw(runs, verdicts)` returns a matplotlib figure; `further` names more of them,
+    each saved under its name beside the first.
     """
 
     title: str
@@ -99,6 +100,7 @@ class Study:
     draw: Callable[[list[Run], list[Verdict]], Any]
     fit: Callable[[Run], Fit]
     predicted: Callable[[Run], float]
+    further: Mapping[str, Callable[[list[Run], list[Verdict]], Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [sweep.name for sweep in self.sweeps]

@@ -60,10 +60,11 @@ def conclude(
         write_whole(folder / "verdict.json", judged.encode())
         write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
     with watch.part("draw"):
-        figure = study.draw(runs, verdicts)
-        if not precision.is_default:
-            state_precision(figure, str(precision))
-        save(figure, folder / "figure")
+        for stem, draw in {"figure": study.draw, **study.further}.items():
+            figure = draw(runs, verdicts)
+            if not precision.is_default:
+                state_precision(figure, str(precision))
+            save(figure, folder / stem)
     write_whole(
         folder / "provenance.json", report.dump({**origin, "seconds": watch.report()}).encode()
     )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.errors import InvalidInput, nearest
-from matsense.operators import Coordinates, Rows, gaussian
+from matsense.operators import Coordinates, Rows, gaussian, product
 from matsense.problems.sensing import Noise, Sensing, Truth, check_sizes
 from matsense.struct import pytree
 
@@ -43,11 +43,11 @@ class Robust:
 
     def residual(self, Delta: Float[Array, "d d"]) -> Float[Array, " m"]:
         """A(U U^T) - y as A(Delta) - s, which does not cancel near the truth."""
-        return self.operator.rows @ self.operator.coordinates.pack(Delta) - self.noise
+        return product(self.operator.rows, self.operator.coordinates.pack(Delta)) - self.noise
 
     def adjoint_mean(self, v: Float[Array, " m"]) -> Float[Array, "d d"]:
         """(1/m) sum_i v_i A_i, its symmetric part."""
-        return self.operator.coordinates.unpack(v @ self.operator.rows / v.shape[0])
+        return self.operator.coordinates.unpack(product(self.operator.rows.T, v) / v.shape[0])
 
     def look(self, U: Float[Array, "d k"]) -> tuple[Float[Array, ""], Float[Array, "d d"]]:
         """The loss f(U) = ||y - A(U U^T)||_1 / m and Q = (1/m) sum_i sign(r_i) A_i, [ma2023]."""
@@ -63,7 +63,8 @@ class Robust:
     def y(self) -> Float[Array, " m"]:
         """The measurements A(X*) + s; methods use `residual`, which does not cancel."""
         zero = jnp.zeros((self.d, 1))
-        return self.noise - self.operator.rows @ self.operator.coordinates.pack(self.gap(zero))
+        packed = self.operator.coordinates.pack(self.gap(zero))
+        return self.noise - product(self.operator.rows, packed)
 
     @property
     def start_matrix(self) -> Float[Array, "d d"]:
@@ -208,10 +209,18 @@ def check_law(law: str) -> None:
 
 
 def check_corruption(
-    d: int, r: int, k: int, m: int, p: float, scale: float, nu: float, law: str
+    d: int,
+    r: int,
+    k: int,
+    m: int,
+    p: float,
+    scale: float,
+    nu: float,
+    law: str,
+    kappa: float,
 ) -> None:
     """Raises `InvalidInput` for sizes of no instance, p outside [0, 1), scale or nu below 0."""
-    check_sizes(d, d, r, k, 1.0, m)
+    check_sizes(d, d, r, k, kappa, m)
     check_law(law)
     if not 0 <= p < 1:
         raise InvalidInput(f"p = {p}", "the share of outliers lies in [0, 1)", "give 0 <= p < 1")

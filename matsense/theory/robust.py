@@ -3,6 +3,7 @@
 sigma_1 is the unit of errors; errors are UNSQUARED Frobenius norms ||U U^T - X*||_F, as there.
 """
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -27,6 +28,7 @@ def phi_gaussian(p: Scalar, scale: Scalar, nu: Scalar, norm: Scalar) -> Float[Ar
     return ROOT * norm * ((1 - p) / jnp.sqrt(v) + p / jnp.sqrt(v + jnp.asarray(scale) ** 2))
 
 
+@functools.lru_cache(maxsize=256)
 def survival(law: str, ratio: float) -> float:
     """E exp(-s^2 / 2) for an outlier s of a law of scale `ratio`; closed forms (derived).
 
@@ -142,3 +144,13 @@ def population_bound(
 def gaussian_error(nu: float, m: int, d: int, r: int) -> float:
     """nu sqrt(d r / m): [ma2023] Cor 29, up to kappa and logs."""
     return nu * math.sqrt(d * r / m)
+
+
+def gaussian_limit(nu: float, m: int, d: int, r: int) -> float:
+    """nu sqrt(pi/2 D / m), D = d r - r (r - 1) / 2: root mean square of the final error (derived).
+
+    For m -> infinity: the least-l1 estimate of D parameters (the tangent space of PSD matrices of
+    rank r, where A is orthonormal up to m) has variance (pi/2) nu^2 / m in each, the sample
+    median's; kappa and alpha do not enter. It sharpens the rate of [ma2023] Cor 29.
+    """
+    return nu * math.sqrt(math.pi / 2 * (d * r - r * (r - 1) / 2) / m)

@@ -1,6 +1,9 @@
-"""Problems and trials of `robust_subgm`: what is run, one lane of one instance at a time."""
+"""Problems and trials of `robust_subgm`: what is run, one lane of one instance at a time.
 
-import jax
+Factors are d-by-d whatever the search rank: columns beyond k are zero and stay zero, and the
+products with A, which do not see the width, cost nearly everything.
+"""
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
@@ -63,8 +66,13 @@ def descend(
         }
 
     recorded = run(solver, solver.init(start), ticks, record)[1]
-    at_truth = jnp.asarray(problem.loss_at_truth)
-    return {"t": jnp.asarray(ticks), "loss_at_truth": at_truth, **recorded}
+    idle = start[r:] @ null_projector(start[:r], k)
+    return {
+        "t": jnp.asarray(ticks),
+        "loss_at_truth": jnp.asarray(problem.loss_at_truth),
+        "idle_start": jnp.linalg.svd(idle, compute_uv=False),
+        **recorded,
+    }
 
 
 def even_ticks(steps: int) -> Ticks:
@@ -84,11 +92,10 @@ def tied_trial(
     budget: Array,
     kappa: Array,
     steps: int,
-    width: int,
 ) -> Quantities:
     """SubGM with the rule for noise, its rho tied to alpha as in Thm 27, from Algorithm 2."""
     rho = theory.tied_rho(eta, budget, kappa, alpha)
-    return rho_trial(problem, key, p, scale, nu, alpha, k, eta, rho, steps, width)
+    return rho_trial(problem, key, p, scale, nu, alpha, k, eta, rho, steps)
 
 
 def rho_trial(
@@ -102,11 +109,10 @@ def rho_trial(
     eta: Array,
     rho: Array,
     steps: int,
-    width: int,
 ) -> Quantities:
     """The same with a rho that is given, whatever alpha."""
     seen = problem.corrupted(p, scale, nu)
-    start = spectral_start(seen.start_matrix, k, width, alpha)
+    start = spectral_start(seen.start_matrix, k, seen.d, alpha)
     solver = subgm(seen, geometric(eta, rho))
     return descend(seen, solver, start, problem.sigma.shape[0], k, even_ticks(steps))
 
@@ -122,10 +128,27 @@ def paper_trial(
     eta: Array,
     travel: Array,
     steps: int,
-    width: int,
 ) -> Quantities:
     """SubGM at the paper's sizes, its travel B = eta / (1 - rho) given in place of rho."""
-    return rho_trial(problem, key, p, scale, nu, alpha, k, eta, 1 - eta / travel, steps, width)
+    return rho_trial(problem, key, p, scale, nu, alpha, k, eta, 1 - eta / travel, steps)
+
+
+def paper_method_trial(
+    problem: Corruptible,
+    key: PRNGKeyArray,
+    p: Array,
+    scale: Array,
+    nu: Array,
+    alpha: Array,
+    k: Array,
+    eta: Array,
+    travel: Array,
+    method: str,
+    steps: int,
+) -> Quantities:
+    """`method_trial` at the paper's sizes, travel given."""
+    budget, kappa = travel / jnp.log(1 / alpha), jnp.array(1.0)
+    return method_trial(problem, key, p, scale, nu, alpha, k, eta, budget, kappa, method, steps)
 
 
 def method_trial(
@@ -141,7 +164,6 @@ def method_trial(
     kappa: Array,
     method: str,
     steps: int,
-    width: int,
 ) -> Quantities:
     """One of the methods on the same kind of instance, from Algorithm 2.
 
@@ -149,7 +171,7 @@ def method_trial(
     told the loss at the truth, "l2" is GD on the squared loss.
     """
     seen = problem.corrupted(p, scale, nu)
-    start = spectral_start(seen.start_matrix, k, width, alpha)
+    start = spectral_start(seen.start_matrix, k, seen.d, alpha)
     rho = theory.tied_rho(eta, budget, kappa, alpha)
     solver = {
         "tied": lambda: subgm(seen, geometric(eta, rho)),
@@ -169,7 +191,6 @@ def expected_trial(
     eta: Array,
     start: str,
     steps: int,
-    width: int,
 ) -> Quantities:
     """SubGM on the noiseless expected loss, rule of Thm 18 (eta_t proportional to the loss).
 
@@ -177,44 +198,27 @@ def expected_trial(
     """
     expected = problem.expected(0.0, 0.0, 0.0)
     U0 = (
-        gaussian_start(key, expected.d, k, width, alpha)
+        gaussian_start(key, expected.d, k, expected.d, alpha)
         if start == "random"
-        else spectral_start(expected.start_matrix, k, width, alpha)
+        else spectral_start(expected.start_matrix, k, expected.d, alpha)
     )
     r = problem.sigma.shape[0]
     ticks = log_ticks(steps, per_decade=20)
-    idle = U0[r:] @ null_projector(U0[:r], k)
-    recorded = descend(expected, subgm(expected, proportional(eta)), U0, r, k, ticks)
-    return {**recorded, "idle_start": jnp.linalg.svd(idle, compute_uv=False)}
-
-
-def tied_expected_trial(
-    problem: Corruptible,
-    key: PRNGKeyArray,
-    alpha: Array,
-    k: Array,
-    eta: Array,
-    budget: Array,
-    kappa: Array,
-    steps: int,
-    width: int,
-) -> Quantities:
-    """SubGM on the expected loss with the rule for noise, rho tied to alpha."""
-    expected = problem.expected(0.0, 0.0, 0.0)
-    start = spectral_start(expected.start_matrix, k, width, alpha)
-    solver = subgm(expected, geometric(eta, theory.tied_rho(eta, budget, kappa, alpha)))
-    return descend(expected, solver, start, problem.sigma.shape[0], k, even_ticks(steps))
+    return descend(expected, subgm(expected, proportional(eta)), U0, r, k, ticks)
 
 
 def scaling_trial(
-    problem: Corruptible, key: PRNGKeyArray, p: Array, scale: Array, nu: Array, rank: int
+    problem: Corruptible, key: PRNGKeyArray, p: Array, scale: Array, nu: Array
 ) -> Quantities:
-    """<Q, X / ||X||> at one random X of unit norm, for comparison with phi in closed form."""
+    """<Q, X / ||X||> at one X of unit norm, for comparison with phi in closed form.
+
+    X is X* - X', X' the wrong matrix of the adversarial law, which is blind to most others; for
+    noise independent of A all X of one norm are alike (rotation invariance).
+    """
+    r = problem.sigma.shape[0]
+    X = jnp.zeros(problem.operator.coordinates.shape[0]).at[:r].set(1.0).at[-r:].set(-1.0)
     seen = problem.corrupted(p, scale, nu)
-    factors = jax.random.normal(key, (2, seen.d, rank))
-    X = factors[0] @ factors[1].T
-    X = X + X.T
-    value, _ = signrip.directional(seen, X / jnp.linalg.norm(X))
+    value, _ = signrip.directional(seen, jnp.diag(X / jnp.linalg.norm(X)))
     return {"t": jnp.zeros(1), "phi": value}
 
 

@@ -152,8 +152,9 @@ def final(quantity: str) -> Estimator:
 
 
 def time_to(quantity: str, level: float | Number) -> Estimator:
-    """The first tick at which `quantity` is at or below `level` (a number, or one of the run's own);
-    no value if it never is.
+    """The first tick at which `quantity` is at or below `level`; no value if it never is.
+
+    `level` is a number, or one that is read off the run.
     """
 
     def estimate(run: Run) -> Estimate:

@@ -10,8 +10,8 @@ from matsense.solvers import Solver
 def scaled_subgm(problem: Robust | Expected) -> Solver:
     """U <- U - eta_t D_t (U^T U + lambda_t I)^-1 with Polyak's eta_t in the scaled metric.
 
-    eta_t = (f - f*) / ||D_t (U^T U + lambda_t I)^(-1/2)||_F^2, [tong2021] (symmetric form; f* is the
-    loss at the truth, so the method is told more than SubGM). With more columns than the truth's
+    eta_t = (f - f*) / ||D_t (U^T U + lambda_t I)^(-1/2)||_F^2, [tong2021] (symmetric form). f* is
+    the loss at the truth, so the method is told more than SubGM. With more columns than the truth's
     rank U^T U becomes singular; lambda_t = f - f*, which is of the order of the error, is the
     damping of [zhang2021]. Zero columns stay zero.
     """

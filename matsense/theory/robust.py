@@ -53,9 +53,9 @@ def survival(law: str, ratio: float) -> float:
 
 
 def phi(law: str, p: float, scale: float, nu: float, norm: float) -> float:
-    """phi(X) = sqrt(2/pi) (norm / v) [1 - p + p E exp(-s^2 / (2 v^2))], v^2 = norm^2 + nu^2.
+    """phi(X) at ||X||_F = norm, for any outlier law and dense noise together.
 
-    [ma2023] Thm 10 for nu = 0 and Thm 11 for p = 0; together derived: given s, the residual's sign
+    sqrt(2/pi) (norm / v) [1 - p + p E exp(-s^2 / (2 v^2))] with v^2 = norm^2 + nu^2: [ma2023] Thm 10 for nu = 0 and Thm 11 for p = 0; together derived: given s, the residual's sign
     is decided by a Gaussian of variance v^2, shifted by s, and E[sign(g + n - s) g] =
     sqrt(2/pi) (norm^2 / v) exp(-s^2 / (2 v^2)). Raises InvalidInput for the adversarial law.
     """
@@ -101,7 +101,7 @@ def needed_travel(sigma: Float[np.ndarray, " r"], alpha: float) -> float:
 
 
 def group(p: float, m: int, d: int, r: int) -> float:
-    """(1 - p)^2 m / (d r), which decides recovery, not p alone (derived from delta and kappa = 1)."""
+    """(1 - p)^2 m / (d r), which decides recovery, not p alone (derived from delta; kappa = 1)."""
     return (1 - p) ** 2 * m / (d * r)
 
 

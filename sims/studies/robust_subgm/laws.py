@@ -71,6 +71,16 @@ def enough(p: Params) -> bool:
     return group(p) >= ENOUGH
 
 
+def frozen(p: Params) -> bool:
+    """The travel is too small for recovery: less than log(1/alpha) / 2."""
+    return bool(p["budget"] < 0.5)
+
+
+def travelling(p: Params) -> bool:
+    """The travel suffices for recovery."""
+    return not frozen(p)
+
+
 def travelled(p: Params) -> bool:
     """The tie leaves a travel of 1 beyond what the signal needs, log(1/alpha) / 2 for r = 1."""
     return bool((p.get("budget", BUDGET) - 0.5) * math.log(1 / p["alpha"]) >= 1)

@@ -5,7 +5,6 @@ products with A, which do not see the width, cost nearly everything.
 """
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from matsense import signrip, split

@@ -30,7 +30,7 @@ def phi_gaussian(p: Scalar, scale: Scalar, nu: Scalar, norm: Scalar) -> Float[Ar
 
 @functools.lru_cache(maxsize=256)
 def survival(law: str, ratio: float) -> float:
-    """E exp(-s^2 / 2) for an outlier s of a law of scale `ratio`; closed forms (derived).
+    """How much of phi survives an outlier s of scale `ratio`: E exp(-s^2 / 2), closed (derived).
 
     gaussian: (1 + ratio^2)^(-1/2); constant, rademacher: exp(-ratio^2 / 2); cauchy:
     exp(ratio^2 / 2) erfc(ratio / sqrt 2); student: by quadrature over its density.
@@ -53,11 +53,12 @@ def survival(law: str, ratio: float) -> float:
 
 
 def phi(law: str, p: float, scale: float, nu: float, norm: float) -> float:
-    """phi(X) at ||X||_F = norm, for any outlier law and dense noise together.
+    """Closed form of phi at ||X||_F = norm, for any outlier law and dense noise together.
 
-    sqrt(2/pi) (norm / v) [1 - p + p E exp(-s^2 / (2 v^2))] with v^2 = norm^2 + nu^2: [ma2023] Thm 10 for nu = 0 and Thm 11 for p = 0; together derived: given s, the residual's sign
-    is decided by a Gaussian of variance v^2, shifted by s, and E[sign(g + n - s) g] =
-    sqrt(2/pi) (norm^2 / v) exp(-s^2 / (2 v^2)). Raises InvalidInput for the adversarial law.
+    sqrt(2/pi) (norm / v) [1 - p + p E exp(-s^2 / (2 v^2))] with v^2 = norm^2 + nu^2: [ma2023] Thm
+    10 for nu = 0 and Thm 11 for p = 0; together derived: given s, the residual's sign is decided by
+    a Gaussian of variance v^2 shifted by s, and E[sign(g + n - s) g] = sqrt(2/pi) (norm^2 / v)
+    exp(-s^2 / (2 v^2)). Raises InvalidInput for the adversarial law.
     """
     v = math.hypot(norm, nu)
     return ROOT * norm / v * (1 - p + p * survival(law, scale / v))
@@ -106,7 +107,7 @@ def group(p: float, m: int, d: int, r: int) -> float:
 
 
 def deviation_scale(p: float, m: int, d: int, k: int) -> float:
-    """sqrt(d k / m) / (1 - p), the size of Sign-RIP's delta: [ma2023] Thm 10, up to logs."""
+    """The size sqrt(d k / m) / (1 - p) of Sign-RIP's delta: [ma2023] Thm 10, up to logs."""
     return math.sqrt(d * k / m) / (1 - p)
 
 

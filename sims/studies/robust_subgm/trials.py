@@ -106,7 +106,7 @@ def rho_trial(
     alpha: Array,
     k: Array,
     eta: Array,
-    rho: Array,
+    rho: Array | float,
     steps: int,
 ) -> Quantities:
     """The same with a rho that is given, whatever alpha."""

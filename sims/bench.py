@@ -1,192 +1,102 @@
-"""How fast a sensing step is: python -m sims.bench [--n 50 --m 1250 --lanes 64]
+"""How fast it is, beside others and beside what the machine can do: python -m sims.bench
 
-Prints, for one symmetric instance, the flops and bytes of a step, and the time per trajectory-step
-of (a) a plain jitted loop over one trajectory, with A as an m-by-n^2 array and as many threads as
-XLA likes, and (b) the engine's way: lanes on one instance, the cheaper exact form of A*A, one
-process a core. Both run on the same instance and start, in turn, in this one call; ratios are
-between times of the same repetition. The final errors of both are compared before any time counts.
+Each contender runs in processes of its own, in turn with the others, on the same instances; ratios
+are between times of one repetition. `--study NAME` times a whole study and says where it goes.
 """
 
-import argparse
-import os
-import statistics
-import subprocess
+import math
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import joblib
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from matsense.factors import gaussian_start
-from matsense.operators import cheaper_form
-from matsense.problems import sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.errors import InvalidInput, nearest
+from sims.benches import Case, Size, available, load, studies, table
 from sims.command import Parser, at_least, main
-
-ETA, ALPHA, RANK, WIDTH = 0.1, 0.5, 3, 8
-CONTENDERS = ("plain", "lanes")
-
-
-def instance(n: int, m: int, form: Any) -> sensing.Sensing:
-    """The instance that both contenders run on."""
-    key_truth, key_rows = jax.random.split(jax.random.key(0))
-    truth = sensing.symmetric_truth(key_truth, n, sensing.geometric_spectrum(RANK, 1.0))
-    return sensing.measured(key_rows, truth, m, form, symmetric=True)
+from sims.options import choose_device
+from sims.provenance import machine
+from sims.report import dump
+from sims.store import write_whole
 
 
-def starts(n: int, lanes: int) -> jax.Array:
-    """Starts of rank WIDTH, one a lane; lane 0 is the plain loop's."""
-    keys = jax.random.split(jax.random.key(1), lanes)
-    return jax.vmap(lambda key: gaussian_start(key, n, WIDTH, WIDTH, ALPHA))(keys)
+def chosen(case: Case, settings: Sequence[str]) -> list[Size]:
+    """The sizes of a case that --only leaves; InvalidInput if none is left."""
+    sizes = list(case.sizes)
+    for setting in settings:
+        axis, _, text = setting.partition("=")
+        if axis not in sizes[0]:
+            raise InvalidInput(f"--only {setting}", "no such axis", nearest(axis, sizes[0]))
+        known = sorted({size[axis] for size in case.sizes})
+        if not text.isdigit() or int(text) not in known:
+            raise InvalidInput(f"--only {setting}", "no such size", f"give one of {known}")
+        left = [size for size in sizes if size[axis] == int(text)]
+        if not left:
+            raise InvalidInput(f"--only {setting}", "no size has all of these", "leave one out")
+        sizes = left
+    return sizes
 
 
-def plain(n: int, m: int, lanes: int) -> Callable[[int], jax.Array]:
-    """One trajectory, written as one would without thinking of lanes: two products with A."""
-    problem = instance(n, m, "rows")
-    rows = problem.operator.rows  # type: ignore[union-attr]
-    unpack = jax.vmap(problem.operator.coordinates.unpack)  # type: ignore[union-attr]
-    A = unpack(rows).reshape(m, n * n) / np.sqrt(m)
-    Sigma, X0 = problem.truth.matrix.dense(), starts(n, 1)[0]
-
-    def step(_: int, X: jax.Array) -> jax.Array:
-        gap = A @ (X @ X.T - Sigma).reshape(-1)
-        return X - ETA * (gap @ A).reshape(n, n) @ X
-
-    run = jax.jit(lambda X, steps: jax.lax.fori_loop(0, steps, step, X))
-    return lambda steps: run(X0, steps)
-
-
-def laned(n: int, m: int, lanes: int) -> Callable[[int], jax.Array]:
-    """The engine's step: all lanes share one read of the operator."""
-    problem = instance(n, m, cheaper_form(m, n * (n + 1) // 2, 10_000 * lanes))
-    X0 = starts(n, lanes)
-
-    def many(problem: sensing.Sensing, X0: jax.Array, steps: int) -> jax.Array:
-        step = symmetric_gd(problem, ETA).step
-        one = lambda X: jax.lax.fori_loop(0, steps, step, X)  # noqa: E731
-        return jax.vmap(one)(X0)
-
-    run = jax.jit(many)
-    return lambda steps: run(problem, X0, steps)[0]
-
-
-def serve(contender: str, n: int, m: int, lanes: int) -> None:
-    """A worker: for every number of steps read from stdin, prints seconds and lane 0's norm."""
-    run = {"plain": plain, "lanes": laned}[contender](n, m, lanes)
-    run(1).block_until_ready()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        began = time.perf_counter()
-        X = run(int(line)).block_until_ready()
-        print(time.perf_counter() - began, float(jnp.linalg.norm(X @ X.T)), flush=True)
-
-
-class Worker:
-    """A process that times one contender when told to."""
-
-    def __init__(self, contender: str, sizes: Sequence[int], threads: bool) -> None:
-        words = [sys.executable, "-m", "sims.bench", "--serve", contender]
-        for name, value in zip(("--n", "--m", "--lanes"), sizes, strict=True):
-            words += [name, str(value)]
-        flags = "--xla_cpu_multi_thread_eigen=true" if threads else ""
-        self.process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"XLA_FLAGS": flags},
-        )
-
-    def read(self) -> str:
-        """The next line of its answer."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-    def tell(self, steps: int) -> None:
-        """Asks for a timed run of so many steps."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-
-
-def timed(workers: Sequence[Worker], steps: int) -> tuple[float, float]:
-    """The longest time of workers that run at once, and the norm that the first one ends at."""
-    for worker in workers:
-        worker.tell(steps)
-    answers = [[float(x) for x in worker.read().split()] for worker in workers]
-    return max(seconds for seconds, _ in answers), answers[0][1]
-
-
-def compare(n: int, m: int, lanes: int, steps: int, repeats: int) -> dict[str, Any]:
-    """Microseconds per trajectory-step of both contenders, interleaved, and their ratio."""
-    cores = joblib.cpu_count()
-    sizes = (n, m, lanes)
-    alone = [Worker("plain", sizes, threads=True)]
-    crowd = [Worker("lanes", sizes, threads=False) for _ in range(cores)]
-    for worker in (*alone, *crowd):
-        worker.read()
-    norms = [timed(group, steps)[1] for group in (alone, crowd)]
-    np.testing.assert_allclose(norms[0], norms[1], rtol=1e-9)
-    rows = []
-    for _ in range(repeats):
-        slow = timed(alone, steps)[0] / steps
-        fast = timed(crowd, steps)[0] / (steps * lanes * cores)
-        rows.append((1e6 * slow, 1e6 * fast, slow / fast))
-    for worker in (*alone, *crowd):
-        worker.process.kill()
-        worker.process.communicate()
-    columns = list(zip(*rows, strict=True))
-    return {
-        "plain_us": statistics.median(columns[0]),
-        "lanes_us": statistics.median(columns[1]),
-        "ratio": statistics.median(columns[2]),
-        "ratio_range": (min(columns[2]), max(columns[2])),
-        "cores": cores,
+def measure(name: str, args: Any, console: Console) -> dict[str, Any]:
+    """Runs one case, prints its tables, and returns them as data."""
+    case = load(name)
+    contenders = table.usable(case, args.device)
+    for left_out in set(case.contenders) - set(contenders):
+        if args.device == "cpu":
+            console.print(f"{left_out.name}: left out, it needs {', '.join(left_out.needs)}")
+    rows: list[table.Row] = []
+    with table.teams(name, contenders, args.device) as started:
+        for size in chosen(case, args.only):
+            rows += table.compare(started, size, args.repeats, args.seconds)
+    console.print(table.drawn(case, rows, f"{case.title}, {args.device}, {machine()['cpu']}"))
+    found: dict[str, Any] = {
+        "case": name,
+        "unit": case.unit,
+        "rows": table.plain(rows),
+        "growth": {},
     }
+    if args.growth:
+        for axis, power, error, steps in table.growth(
+            name, case, args.device, args.repeats, args.seconds
+        ):
+            sizes = ", ".join(str(size[axis]) for size in case.growth[axis])
+            console.print(
+                f"time of a step of {case.grows!r} grows as {axis}^{power:.2f} "
+                f"(standard error {error:.2f}; {axis} = {sizes})"
+            )
+            found["growth"][axis] = {"power": power, "error": error, "seconds": steps}
+    return found
 
 
 def command(words: Sequence[str]) -> int:
     """The command line."""
     p = Parser("sims.bench", __doc__)
-    p.add_argument("--n", type=at_least(WIDTH), default=50)
-    for name, default in (("m", 1250), ("lanes", 64), ("steps", 100), ("repeats", 7)):
-        p.add_argument(f"--{name}", type=at_least(1), default=default)
-    p.add_argument("--serve", choices=CONTENDERS, help=argparse.SUPPRESS)
+    p.add_argument("cases", nargs="*", help=f"of {', '.join(available())} (default: all)")
+    p.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE", help="fewer sizes")
+    p.add_argument("--repeats", type=at_least(2), default=5, metavar="N")
+    p.add_argument("--seconds", type=float, default=0.2, help="length of one timed run")
+    p.add_argument("--growth", action="store_true", help="fit how time grows along each axis")
+    p.add_argument("--device", default="cpu", metavar="cpu|gpu")
+    p.add_argument("--study", metavar="NAME", help="time a whole study instead")
+    p.add_argument("--quick", action="store_true", help="with --study: its quick grid")
+    p.add_argument("--json", type=Path, metavar="FILE", help="write the record there too")
     args = p.parse_args(words)
-    if args.serve:
-        serve(args.serve, args.n, args.m, args.lanes)
-        return 0
-    n, m, lanes, size = args.n, args.m, args.lanes, args.n * (args.n + 1) // 2
-    form = cheaper_form(m, size, 10_000 * lanes)
-    gram = form == "gram"
-    found = compare(n, m, lanes, args.steps, args.repeats)
-    table = Table(
-        title=f"symmetric sensing step, n = {n}, m = {m}, float64, {found['cores']} cores"
-    )
-    for heading in ("", "flops of A*A", "bytes of A read", "us per trajectory-step"):
-        table.add_column(heading, justify="right")
-    table.add_row(
-        "plain, 1 trajectory", f"{4 * m * n * n:.3g}", f"{2 * 8 * m * n * n:.3g}",
-        f"{found['plain_us']:.4g}",
-    )  # fmt: skip
-    flops, read = (2 * size**2, 8 * size**2) if gram else (4 * m * size, 16 * m * size)
-    table.add_row(
-        f"{lanes} lanes, {form}", f"{flops:.3g}", f"{read / lanes:.3g}", f"{found['lanes_us']:.4g}"
-    )
-    console = Console()
-    console.print(table)
-    low, high = found["ratio_range"]
-    rate = flops / found["lanes_us"] / 1e3
-    console.print(
-        f"ratio {found['ratio']:.3g} (median of {args.repeats}; {low:.3g} to {high:.3g}); "
-        f"{rate:.3g} Gflop/s on {found['cores']} cores"
-    )
+    if not (args.seconds > 0 and math.isfinite(args.seconds)):
+        raise InvalidInput(f"--seconds {args.seconds}", "it must be positive", "give 0.2")
+    if args.json is not None and not args.json.absolute().parent.is_dir():
+        raise InvalidInput(f"--json {args.json}", "its folder does not exist", "make it first")
+    for name in args.cases:
+        load(name)
+    choose_device(args.device, 1)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    record: dict[str, Any] = {"machine": machine(), "device": args.device}
+    if args.study is not None:
+        record["study"] = studies.breakdown(args.study, args.quick, args.device, console)
+    else:
+        record["cases"] = [measure(name, args, console) for name in args.cases or available()]
+    if args.json is not None:
+        write_whole(args.json, dump(record).encode())
     return 0
 
 

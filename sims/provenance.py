@@ -1,5 +1,6 @@
 """Where a result comes from: commit, versions, device, precision, command line, grid, seeds."""
 
+import contextlib
 import importlib.metadata
 import platform
 import subprocess
@@ -36,6 +37,22 @@ def provenance(
             sweep.name: {"seeds": list(range(seeds)), **{a: list(v) for a, v in sweep.axes.items()}}
             for sweep, seeds in grid
         },
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The processor, cores, devices and versions that a timing was taken with."""
+    names: set[str] = set()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
+    return {
+        "cpu": ", ".join(sorted(names)) or platform.processor() or platform.machine(),
+        "cores": joblib.cpu_count(),
+        "devices": [str(device.device_kind) for device in jax.devices()],
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **_commit(),
     }
 
 

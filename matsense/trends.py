@@ -109,7 +109,7 @@ def scaling(
     spread = centred @ centred
     slope = centred @ log_y / spread
     residual = log_y - log_y.mean() - slope * centred
-    free = len(log_x) - 2
+    free = float(len(log_x) - 2)
     scatter = residual @ residual / free / spread
     propagated = (centred**2) @ (log_se**2) / spread**2
     if propagated > scatter:

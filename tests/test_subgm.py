@@ -14,6 +14,7 @@ from matsense.solvers.subgm import spectral_start, subgm
 from matsense.solvers.symmetric_gd import symmetric_gd
 from matsense.spectral import spectral_norm
 from matsense.theory import robust as theory
+from matsense.theory.overparam import null_projector
 from matsense.trace import linear_ticks, run
 
 SIGMA = jnp.array([1.0, 0.5])
@@ -104,8 +105,6 @@ def test_expected_loss_under_the_noiseless_rule_is_gradient_descent() -> None:
 def test_population_curve_is_the_residual_blocks() -> None:
     expected = drawn(d=8).expected(0.0, 0.0, 0.0)
     U0 = spectral_start(expected.start_matrix, 8, 8, 0.05)
-    from matsense.theory.overparam import null_projector
-
     s0 = jnp.linalg.svd(U0[2:] @ null_projector(U0[:2], 8), compute_uv=False)
     solver, ticks = subgm(expected, proportional(0.3)), np.array([0, 20_000])
     _, seen = run(solver, solver.init(U0), ticks, lambda s: {"e": expected.gap(s.U)})

@@ -61,8 +61,7 @@ def iterations(ax: Axes, runs: list[Run]) -> None:
         p = tied[0].params
         L = np.sort([math.log(1 / alpha) for alpha in values(tied, "alpha")])
         drawing.theory(ax, L, p["budget"] * L**2 / p["eta"], 0, label="$(B/\\eta)\\log(1/\\alpha)$")
-        ax.set_xticks(np.round(L, 1), [f"{x:.1f}" for x in L], minor=False)
-        ax.minorticks_off()
+        drawing.plain_ticks(ax, np.round(L, 1).tolist())
     drawing.legend(ax) if tied else drawing.empty(ax)
 
 

@@ -200,7 +200,9 @@ def rank(ax: Axes, runs: list[Run]) -> None:
         drawing.points_with_range(ax, values(same, "k"), rows(same, "k", law.last), index, label)
     if chosen:
         drawing.plain_ticks(ax, values(chosen, "k"))
-    drawing.legend(ax, "r = 1") if chosen else drawing.empty(ax)
+        # Without a residual block the error falls below any rounding: S S^T can equal 1 exactly.
+        ax.set_ylim(bottom=1e-16)
+    drawing.legend(ax, "r = 1; r' = 1\nends below") if chosen else drawing.empty(ax)
 
 
 def collapse(ax: Axes, runs: list[Run]) -> None:

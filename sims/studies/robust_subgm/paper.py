@@ -205,7 +205,7 @@ def eigenvalues(ax: Axes, runs: list[Run]) -> None:
 def phases(ax: Axes, runs: list[Run]) -> None:
     """(i) the three phases of the error: steps, linear, flat."""
     title = "Fig. 6: three phases: steps, linear, flat; same run"
-    drawing.panel(ax, "i", title, "step t", "error", "linear log")
+    drawing.panel(ax, "i", title, "step t", "error", "log log")
     for run in one_run(runs):
         t = run.quantities["t"]
         ax.plot(t, run.quantities["error"], "o", color=drawing.colour(0), label="error")
@@ -219,7 +219,7 @@ def phases(ax: Axes, runs: list[Run]) -> None:
 def residual_block(ax: Axes, runs: list[Run]) -> None:
     """(j) the residual block and its idle part."""
     title = "Fig. 7: residual block; same run"
-    drawing.panel(ax, "j", title, "step t", "", "linear log")
+    drawing.panel(ax, "j", title, "step t", "", "log log")
     for run in one_run(runs):
         for index, (name, label) in enumerate(
             (("left_over", "$\\|EE^T\\|_F$"), ("idle", "its part orthogonal\nto the rows of S"))

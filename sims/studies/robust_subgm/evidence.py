@@ -83,9 +83,9 @@ def population(ax: Axes, runs: list[Run]) -> None:
 
 def residual_blocks(ax: Axes, runs: list[Run]) -> None:
     """(l) the residual block E and its idle part along a run, beside the whole error."""
-    title = "one run: m = 1000, p = 0.1, $\\alpha=10^{-5}$, r' = 20"
+    title = "one run: m = 1000, p = 0.3, $\\alpha=10^{-5}$, r' = 20"
     drawing.panel(ax, "l", title, "step t", "", "linear log")
-    chosen = section(runs, "sensing", m=1000, p=0.1, alpha=1e-5, k=20)[:1]
+    chosen = section(runs, "sensing", m=1000, p=0.3, alpha=1e-5, k=20)[:1]
     for run in chosen:
         t = run.quantities["t"]
         for index, (name, label) in enumerate(

@@ -191,9 +191,9 @@ def travel(ax: Axes, runs: list[Run]) -> None:
 
 def rank(ax: Axes, runs: list[Run]) -> None:
     """(g) final error against the search rank."""
-    title = "final error and search rank, m = 1000, p = 0.1"
+    title = "final error and search rank, m = 1000, p = 0"
     drawing.panel(ax, "g", title, "r'", "final error", "log log")
-    chosen = section(runs, "sensing", "k", "alpha", m=1000, p=0.1)
+    chosen = section(runs, "sensing", "k", "alpha", m=1000, p=0.0)
     for index, alpha in enumerate(reversed(values(chosen, "alpha"))):
         same = [run for run in chosen if run.params["alpha"] == alpha]
         label = f"$\\alpha$ = {alpha:g}"

@@ -123,7 +123,7 @@ sweeps = (
         ),
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (0.5, 2.0, 10.0), "nu": (0.0, 0.5, 2.0)},
         lanes_wide=40,
-        quick={"m": (2000,)},
+        quick={"m": (2000,), "law": ("gaussian", "constant", "cauchy", "adversarial")},
     ),
     sweep(
         "deviation",
@@ -200,8 +200,7 @@ sweeps = (
         shape={"d": (10, 20), "r": (1,), "steps": (600,)},
         instance=plain(m=(20, 40, 80, 160, 320, 640, 1250, 2500, 5000, 10_000)),
         lane={**outliers(p=(0.5, 0.7, 0.8, 0.9), scale=(10.0, 0.0), k=(10,)), "budget": (BUDGET,)},
-        quick={"d": (10,), "m": (20, 80, 320, 1250, 5000)},
-        quick_seeds=5,
+        quick={"d": (10,), "m": (20, 160, 640, 2500)},
     ),
     sweep(
         "laws",
@@ -210,6 +209,7 @@ sweeps = (
         shape={**D20, "steps": (600,)},
         instance=plain(law=LAWS),
         lane={**outliers(p=(0.3, 0.7), scale=(1.0, 10.0, 1e6)), "budget": (BUDGET,)},
+        quick={"law": ("gaussian", "constant", "cauchy", "adversarial")},
     ),
     sweep(
         "budget",

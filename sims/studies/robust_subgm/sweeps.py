@@ -67,6 +67,7 @@ def check(
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
     """A sweep of this study: one instance a block, since its operator should stay in cache."""
+    groups = {"seeds": 8, **groups}
     return Sweep(name, problem, trial, check=check, instances_wide=1, **groups)
 
 
@@ -133,7 +134,7 @@ sweeps = (
         instance=plain(m=(500, 1000, 2000, 4000), law=("gaussian", "adversarial"), loss=("l1",)),
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (10.0,), "k": (1, 2, 4)},
         lanes_wide=16,
-        seeds=5,
+        seeds=4,
         quick={"d": (10,), "m": (500, 1000, 2000)},
     ),
     sweep(
@@ -151,6 +152,7 @@ sweeps = (
         trials.expected_trial,
         shape={"d": (20,), "r": (3,), "steps": (10_000,)},
         instance=plain(kappa=(1.0, 3.0), m=(1000,), start=("spectral", "random")),
+        seeds=6,
         lane={"alpha": (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6), "k": (4, 20), "eta": (ETA,)},
         lanes_wide=12,
         quick={"kappa": (1.0,), "steps": (4000,)},
@@ -175,6 +177,7 @@ sweeps = (
         shape={**D20, "steps": (1500,)},
         instance=plain(m=(500, 1000, 2000)),
         # B = 4.5 is tied to the largest alpha and too small for the others; B = 40 is too large.
+        seeds=6,
         lane={
             **outliers(p=(0.1, 0.3), alpha=(1e-3, 1e-4, 1e-5, 1e-6, 1e-7), k=(2,)),
             "rho": (0.93319, 0.9925),
@@ -188,6 +191,7 @@ sweeps = (
         trials.method_trial,
         shape={**D20, "steps": (1500,)},
         instance=plain(m=(1000,), method=("noiseless",)),
+        seeds=6,
         lane={
             **outliers(p=(0.0,), alpha=(1e-3, 1e-4, 1e-5, 1e-6, 1e-7), k=(2, 20)),
             "budget": (BUDGET,),
@@ -235,7 +239,7 @@ sweeps = (
             "budget": (BUDGET, 0.3),
         },
         lanes_wide=24,
-        seeds=20,
+        seeds=14,
         quick={"m": (500, 1000, 2000), "steps": (600,)},
     ),
     sweep(
@@ -254,6 +258,7 @@ sweeps = (
         trials.method_trial,
         shape={**D20, "steps": (600,)},
         instance=plain(m=(1000,), method=METHODS),
+        seeds=6,
         lane={**outliers(p=(0.0, 0.1, 0.3), k=(1, 20)), "budget": (BUDGET,)},
         quick={"method": ("tied", "l2")},
     ),
@@ -268,7 +273,7 @@ sweeps = (
         shape={"d": (20,), "steps": (8000,)},
         instance={"m": (500,), "law": ("gaussian",), "method": METHODS},
         lane=outliers(p=(0.1,), alpha=(1e-5,), travel=(16.0,)),
-        seeds=5,
+        seeds=3,
         quick={"method": ("tied", "l2")},
         quick_seeds=1,
     ),

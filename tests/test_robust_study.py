@@ -91,6 +91,9 @@ def test_what_is_read_off_a_run() -> None:
     assert laws.achieved_exponent(run) == pytest.approx(1.2)
     assert laws.rebound(run) == 1.0
     assert laws.group(run.params) == pytest.approx(0.81 * 50)
+    assert laws.as_the_group_says(run) == 1.0
+    assert laws.as_the_group_says(a_run(p=0.9)) == 0.0
+    assert laws.as_the_group_says(a_run(p=0.9, error=1.0)) == 1.0
     fit = laws.fit(run)
     assert (fit.law, fit.floor) == ("plateau", pytest.approx(1e-6))
     assert fit.window[0] == 47

@@ -83,7 +83,6 @@ claims = (
         DELTA,
         "at least",
         -1.0,
-        0.1,
         trend=Trend("scaling", "p", read=clean_share),
         mode="in the mean",
         assumes="outliers N(0, 100); delta is a lower bound",
@@ -102,7 +101,7 @@ claims = (
         3.0,
         control=of(
             "deviation",
-            where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.6 and roomy(p),
+            where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.9 and roomy(p),
         ),
         control_of=A_DEPENDENT,
     ),

@@ -224,5 +224,6 @@ def collapse(ax: Axes, runs: list[Run]) -> None:
             markerfacecolor="white",
         )  # fmt: skip
     ax.axhline(law.RECOVERED, color="0.4", linestyle=":", label="recovered below")
-    ax.axvline(law.ENOUGH, color="black", linewidth=0.8, label="judged from here")
+    ax.axvline(law.DECISIVE, color="black", linestyle="--", linewidth=0.8, label="decisive: 3")
+    ax.axvline(law.ENOUGH, color="black", linewidth=0.8, label="enough: 8")
     drawing.legend(ax) if chosen else drawing.empty(ax)

@@ -101,7 +101,7 @@ claims = (
         3.0,
         control=of(
             "deviation",
-            where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.9 and roomy(p),
+            where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.6 and roomy(p),
         ),
         control_of=A_DEPENDENT,
     ),

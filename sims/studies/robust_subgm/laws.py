@@ -64,8 +64,8 @@ def clean_law(p: Params) -> str:
 
 
 def roomy(p: Params) -> bool:
-    """m >= 50 d k, where a bias of Q stands out of its noise."""
-    return bool(p["m"] >= 50 * p["d"] * p["k"])
+    """m >= 100 d k, where a bias of Q stands out of its noise."""
+    return bool(p["m"] >= 100 * p["d"] * p["k"])
 
 
 def enough(p: Params) -> bool:

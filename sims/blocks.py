@@ -74,3 +74,11 @@ def batched(items: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:
     """Consecutive pieces of `width` items, the last one perhaps shorter."""
     for start in range(0, len(items), width):
         yield tuple(items[start : start + width])
+
+
+def one_of_each(packed: Sequence[Block]) -> list[Block]:
+    """The first block of every shape."""
+    first: dict[Any, Block] = {}
+    for block in packed:
+        first.setdefault(block.shape, block)
+    return list(first.values())

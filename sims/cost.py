@@ -1,149 +1,22 @@
-"""What a sweep will cost before it runs: bytes of a batch, operations, seconds."""
+"""What a sweep will cost before it runs: operations, bytes moved, seconds."""
 
-import resource
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import joblib
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 
-from matsense.errors import InvalidInput
-from sims.blocks import Block, blocks
+from sims.blocks import Block, one_of_each
 from sims.flops import Work, count
-from sims.study import Sweep, by_name, load, points
+from sims.memory import batch
+from sims.study import Sweep, by_name, load
 from sims.worker import compiling_seconds, inputs, programs, trial_of
 
 # A probe runs this part of a block's horizon, on every worker at once, as the sweep will.
 PART = 20
-# On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
-GPU_INSTANCES, GPU_SHARE, GPU_LEAST = 16, 0.7, 4 * 10**9
-Grid = list[tuple[Sweep, int]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The bytes that a block needs while it runs, by what they hold."""
-
-    instances: int
-    drawing: int
-    trial: int
-
-    @property
-    def total(self) -> int:
-        """The peak: while drawing the instances, or while running the trials on them."""
-        return self.instances + max(self.drawing, self.trial)
-
-
-def batch(block: Block, sweep: Sweep) -> Batch:
-    """Bytes of a block as XLA assigns its buffers; compiles, but draws and runs nothing."""
-    generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
-    instances = jax.eval_shape(generate, keys, floats)
-    drawn = generate.lower(keys, floats).compile().memory_analysis()
-    run = trial.lower(instances, keys, floats, lanes).compile().memory_analysis()
-    return Batch(
-        instances=drawn.output_size_in_bytes,
-        drawing=drawn.temp_size_in_bytes,
-        trial=run.temp_size_in_bytes + run.output_size_in_bytes,
-    )
-
-
-def one_of_each(packed: Sequence[Block]) -> list[Block]:
-    """The first block of every shape."""
-    first: dict[Any, Block] = {}
-    for block in packed:
-        first.setdefault(block.shape, block)
-    return list(first.values())
-
-
-def bounded(study: str, grid: Grid, jobs: int, memory: int) -> tuple[Grid, int]:
-    """The grid and the number of jobs that stay within `memory` bytes, all processes together.
-
-    First the jobs are reduced, which changes no number; then the instances of a block, which
-    changes run ids with the block's width. Raises InvalidInput, with the arithmetic, for a single
-    instance with its lanes that does not fit.
-    """
-    light = process_bytes()
-    found, heavy = _in_a_worker(study, [sweep for sweep, _ in grid])
-    most = max(batch.total for batch in found)
-    while jobs > 1 and light + jobs * (heavy + most) > memory:
-        jobs -= 1
-    room = (memory - heavy) if jobs == 1 else (memory - light) // jobs - heavy
-    if room <= 0:
-        raise InvalidInput(
-            f"--memory {size(memory)}",
-            f"a process that has compiled these sweeps weighs {size(heavy)} by itself",
-            f"give more than {size(heavy + most)}",
-        )
-    pairs = zip(grid, found, strict=True)
-    return [(_narrowed(study, sweep, batch, room), n) for (sweep, n), batch in pairs], jobs
-
-
-def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
-    """The heaviest batches, and what a process weighs that has compiled them; this one stays light.
-
-    Compilation leaves some 200 MB behind that a caller would carry to its end.
-    """
-    executor = get_reusable_executor(max_workers=1)
-    try:
-        return executor.submit(_weigh, study, sweeps).result()
-    finally:
-        executor.shutdown(wait=True)
-
-
-def _weigh(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
-    return [heaviest(study, sweep) for sweep in sweeps], process_bytes()
-
-
-def heaviest(study: str, sweep: Sweep) -> Batch:
-    """The largest batch among the shapes of a sweep."""
-    sample = one_of_each(blocks(study, [sweep], points(study, sweep, 1, "")))
-    return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
-
-
-def _narrowed(study: str, sweep: Sweep, found: Batch, room: int) -> Sweep:
-    """The sweep with as many instances a block as fit into `room` bytes."""
-    while found.total > room:
-        if sweep.instances_wide == 1:
-            raise InvalidInput(
-                f"--memory: a batch of {sweep.name} needs {size(found.total)}",
-                f"one instance {size(found.instances)} + the larger of drawing it "
-                f"{size(found.drawing)} and its {sweep.lanes_wide} lanes {size(found.trial)}; "
-                f"the processes themselves leave {size(room)} for it",
-                "give more memory, or smaller sizes with --set",
-            )
-        each = found.total / sweep.instances_wide
-        fitting = max(1, min(sweep.instances_wide - 1, int(room / each)))
-        sweep = replace(sweep, instances_wide=fitting)
-        found = heaviest(study, sweep)
-    return sweep
-
-
-def process_bytes() -> int:
-    """The most that this process has weighed so far (its resident set)."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
-
-
-def size(count: float) -> str:
-    """A number of bytes for a person."""
-    for unit, bytes in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes:
-            return f"{count / bytes:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
-def widened(study: str, grid: Grid) -> Grid:
-    """The grid with blocks wide enough for a GPU, and no wider than its memory allows."""
-    memory = jax.devices("gpu")[0].memory_stats() or {}
-    room = int(GPU_SHARE * memory.get("bytes_limit", GPU_LEAST))
-    wide = [(replace(s, instances_wide=max(s.instances_wide, GPU_INSTANCES)), n) for s, n in grid]
-    return [(_narrowed(study, s, heaviest(study, s), room), n) for s, n in wide]
 
 
 @dataclass(frozen=True)

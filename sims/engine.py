@@ -1,15 +1,16 @@
 """Hands blocks to processes, here or on a cluster, and yields what they finish."""
 
 import contextlib
+import multiprocessing
 import queue
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import joblib
 from joblib.externals.loky import get_reusable_executor
 
@@ -25,7 +26,7 @@ MOST_DEATHS = 3
 
 
 class WorkersLostError(Exception):
-    """Workers keep dying; what they had finished is stored."""
+    """There is nobody left to run the blocks; what was finished is stored."""
 
 
 @dataclass
@@ -68,10 +69,12 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
         except _deadly() as error:
             deaths += 1
             if deaths == MOST_DEATHS:
-                raise WorkersLostError from error
+                raise WorkersLostError("workers keep dying (out of memory?)") from error
             pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
             in_flight = 2 * pool.jobs
             waiting = waiting[in_flight:] + waiting[:in_flight]
+        except CancelledError as error:
+            raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _deadly() -> tuple[type[Exception], ...]:
@@ -106,13 +109,18 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 yield result
             finished = True
         finally:
-            if pool.is_local:
-                # Done: idle workers would keep their memory. Interrupted: nobody waits for them.
-                get_reusable_executor().shutdown(wait=finished, kill_workers=not finished)
             # A caller that stops early knows that blocks are in flight; joblib would warn of it.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.close()
+            if pool.is_local and not finished:
+                # joblib kills its workers, but may have started others for what it sent meanwhile;
+                # this process would wait for them when it ends.
+                for child in multiprocessing.active_children():
+                    child.kill()
+            if pool.is_local and finished:
+                # Idle workers would keep their memory while the caller judges and draws.
+                get_reusable_executor().shutdown(wait=True)
 
 
 def _run(alone: tuple[Block]) -> Done:
@@ -140,11 +148,3 @@ def _aside(function: Callable[[Block], Done], block: Block) -> Done:
     answers: queue.SimpleQueue[Done] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(function(block)), name=ASIDE, daemon=True).start()
     return answers.get()
-
-
-def has_device(kind: str) -> bool:
-    """Whether JAX finds a device of a kind ("cpu" or "gpu")."""
-    try:
-        return bool(jax.devices(kind))
-    except RuntimeError:
-        return False

@@ -12,8 +12,8 @@ import joblib
 from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
 
 from matsense.errors import InvalidInput, nearest
-from sims import engine
 from sims.command import Parser
+from sims.precision import has_device
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -157,7 +157,7 @@ def choose_device(kind: str, jobs: int) -> int:
         return jobs
     # Products at full precision; and one process a device, which the blocks are wide enough for.
     jax.config.update("jax_default_matmul_precision", "highest")
-    if not engine.has_device(kind):
+    if not has_device(kind):
         raise InvalidInput(
             "--device gpu", "JAX sees no GPU here", 'use --device cpu, or pip install "jax[cuda13]"'
         )

@@ -37,3 +37,11 @@ def has_operator(sweep: Sweep) -> bool:
     problem = jax.eval_shape(lambda key: sweep.problem(key, **asked), jax.random.key(0))
     leaves = jax.tree.leaves(problem, is_leaf=lambda node: isinstance(node, Rows | Gram))
     return any(isinstance(leaf, Rows | Gram) for leaf in leaves)
+
+
+def has_device(kind: str) -> bool:
+    """Whether JAX finds a device of a kind ("cpu" or "gpu")."""
+    try:
+        return bool(jax.devices(kind))
+    except RuntimeError:
+        return False

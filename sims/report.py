@@ -16,7 +16,8 @@ from matsense.claims import Run
 from matsense.estimate import Call
 from matsense.judge import Verdict
 from sims.blocks import Block
-from sims.cost import Probe, size
+from sims.cost import Probe
+from sims.memory import size
 from sims.study import Study
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
@@ -92,6 +93,19 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
             console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+
+
+def print_failures(console: Console, runs: Sequence[Run]) -> None:
+    """What failed runs said, each message once."""
+    failed = [run for run in runs if run.status == "failed"]
+    for message in dict.fromkeys(run.message for run in failed):
+        own = [run for run in failed if run.message == message]
+        point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
+        console.print(
+            f"{len(own)} {'run' if len(own) == 1 else 'runs'} failed (tried again by the next "
+            f"call): {escape(message)}; the first: {own[0].sweep}, {point}, seed {own[0].seed}",
+            highlight=False,
+        )
 
 
 def what_is_to_run(wanted: int, lacking: int) -> str:

@@ -1,10 +1,12 @@
 """The run store: a folder of Parquet part files, one a finished batch, each written whole or not.
 
-`<study folder>/runs/sweep=<name>/<part>.parquet`: a hive-partitioned data set that pandas, polars,
-DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status, message, seconds,
-`param.<axis>`, and one list column for each recorded quantity (nested lists for vectors at ticks).
+`<study folder>/runs/sweep=<name>/<first run>-<checksum>.parquet`: a hive-partitioned data set that
+pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
+message, seconds, `param.<axis>`, and one list column for each recorded quantity (nested lists for
+vectors at ticks).
 """
 
+import hashlib
 import json
 import os
 import uuid
@@ -21,7 +23,7 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from sims.study import Point
 
-FORMAT = 1
+FORMAT = 2
 MARK = "store.json"
 FIXED = ("run", "seed", "status", "message", "seconds")
 
@@ -75,17 +77,32 @@ class Store:
         """
         ids: set[str] = set()
         for part in self.parts():
-            try:
-                table = pq.read_table(part, columns=["run", "status"], partitioning=None)
+            table = self._load(part)
+            if table is not None:
                 pairs = zip(table["run"].to_pylist(), table["status"].to_pylist(), strict=True)
                 ids.update(id for id, status in pairs if status != "failed")
-            except (OSError, pa.ArrowException, KeyError) as error:
-                self._set_aside(part, error)
         return ids
+
+    def _load(self, part: Path) -> pa.Table | None:
+        """A part file's rows; None, and the file set aside, if it is not what was once written.
+
+        Its name ends in the checksum of its content: a flipped bit is an error, not a number.
+        """
+        try:
+            content = part.read_bytes()
+            if not part.stem.endswith(f"-{_checksum(content)}"):
+                raise ValueError("its content is not what its name's checksum says")
+            return pq.read_table(pa.BufferReader(content))
+        except (OSError, pa.ArrowException, ValueError) as error:
+            self._set_aside(part, error)
+            return None
 
     def _set_aside(self, part: Path, error: Exception) -> None:
         aside = part.with_name(part.name + ".unreadable")
-        part.replace(aside)
+        try:
+            part.replace(aside)
+        except FileNotFoundError:
+            return  # another sweep in this folder was faster
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         self.notices.append(
             f"{part}: cannot be read ({reason}); renamed to {aside.name}, its runs are run again"
@@ -103,8 +120,9 @@ class Store:
             write_whole(mark, json.dumps({"format": FORMAT}).encode())
         sink = pa.BufferOutputStream()
         pq.write_table(_table(records), sink, compression="zstd")
-        name = f"{records[0].point.id[:12]}-{uuid.uuid4().hex[:8]}.parquet"
-        write_whole(folder / name, sink.getvalue())
+        content = sink.getvalue().to_pybytes()
+        name = f"{records[0].point.id[:12]}-{_checksum(content)}.parquet"
+        write_whole(folder / name, content)
 
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".
@@ -116,15 +134,17 @@ class Store:
         wanted = {point.id: point for point in points}
         found: dict[str, Run] = {}
         for part in self.parts():
-            try:
-                table = pq.read_table(part, partitioning=None)
-            except (OSError, pa.ArrowException) as error:
-                self._set_aside(part, error)
+            table = self._load(part)
+            if table is None:
                 continue
             for row, id in enumerate(table["run"].to_pylist()):
                 if id in wanted and (id not in found or found[id].status == "failed"):
                     found[id] = _run(wanted[id], table.slice(row, 1))
         return [found.get(point.id, point.missing) for point in points]
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _table(records: Sequence[Record]) -> pa.Table:

@@ -162,7 +162,7 @@ def code_of(sweep: Sweep) -> str:
     return _code_of(tuple(stage for stage in stages if stage is not None))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.cache
 def _code_of(stages: tuple[Callable[..., Any], ...]) -> str:
     return fingerprint.of(*stages)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, options, report
+from sims import cost, memory, options, report
 from sims.blocks import blocks
 from sims.command import leave, main
 from sims.drawing import save, state_precision
@@ -73,9 +73,9 @@ def conclude(
 
 def prepare(
     args: argparse.Namespace, study: Study, jobs: int
-) -> tuple[cost.Grid, list[Point], int, Precision]:
+) -> tuple[memory.Grid, list[Point], int, Precision]:
     """The grid, its points, the number of jobs and the precision that the options ask for."""
-    memory = options.check_memory(args.memory)
+    limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
     chosen = grid(study, args.quick, args.seeds, args.set)
     jobs = options.choose_device(args.device, jobs)
@@ -94,10 +94,10 @@ def prepare(
     wanted = expanded()
     options.check_folder(args.out)
     if args.device == "gpu":
-        chosen = cost.widened(args.study, chosen)
+        chosen = memory.widened(args.study, chosen)
         wanted = expanded()
-    if memory is not None:
-        chosen, jobs = cost.bounded(args.study, chosen, jobs, memory)
+    if limit is not None:
+        chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
         wanted = expanded()
     return chosen, wanted, jobs, precision
 
@@ -142,8 +142,8 @@ def command(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         console.print(f"interrupted: {GO_ON}")
         return 3
-    except WorkersLostError:
-        console.print(f"workers keep dying (out of memory?): {GO_ON}; --jobs 1 needs the least")
+    except WorkersLostError as error:
+        console.print(f"{error}: {GO_ON}")
         return 3
     except OSError as error:
         console.print(
@@ -154,6 +154,7 @@ def command(argv: Sequence[str]) -> int:
     for notice in (*pool.notices, *store.notices):
         console.print(notice)
     report.print_table(console, study, verdicts)
+    report.print_failures(console, runs)
     console.print(f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})")
     return report.exit_code(verdicts)
 

@@ -63,7 +63,7 @@ def run_block(block: Block) -> Done:
     start, compiling = time.perf_counter(), compiling_seconds()
     after = 0.0
     try:
-        records, after = _compute(block, load(block.study).sweep(block.sweep))
+        records, after = _compute(block, _same_code(block))
     except Exception as error:
         records = [_failed(point, error) for row in block.points for point in row]
     total = time.perf_counter() - start
@@ -76,12 +76,23 @@ def _failed(point: Any, error: Exception) -> Record:
     return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
-    if block.code != code_of(sweep):
+def _same_code(block: Block) -> Sweep:
+    """The block's sweep; an error if this process would compute it with other code.
+
+    All sweeps of a study are hashed when the first one is met, because sources may be edited while
+    a worker of a cluster lives on with what it has imported.
+    """
+    study = load(block.study)
+    codes = {sweep.name: code_of(sweep) for sweep in study.sweeps}
+    if codes[block.sweep] != block.code:
         raise RuntimeError(
-            "this worker's matsense, or a package that it uses, differs from the caller's: "
-            "install the same versions on both"
+            "this worker's matsense, or a package that it uses, differs from the caller's: install "
+            "the same versions on both and start the worker anew"
         )
+    return study.sweep(block.sweep)
+
+
+def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
     generate, trial = programs(block)
     arguments = inputs(block, sweep)
     keys, floats, lanes = arguments

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +45,12 @@ def refused(*words: str) -> str:
         (["--jobs", "0"], "--jobs 0", "give 1"),
         (["--jobs", "-7"], "--jobs -7", "give 1"),
         (["--device", "tpu"], "--device tpu", "give --device cpu"),
+        (["--memory", "lots"], "--memory lots", "give 4G"),
+        (["--memory", "0G"], "--memory 0G", "give 4G"),
+        (["--memory", "-1G"], "command line", "--help"),
+        (["--memory", "1M"], "--memory 1 MB", "give more than"),
+        (["--operator-dtype", "float16"], "float16", "give --operator-dtype float32"),
+        (["--scheduler", "tcp://[::1]:9"], "--scheduler", "add --backend dask"),
         (["--backend", "lokky"], "lokky", "did you mean loky?"),
         (["--colour"], "--colour", "--help"),
     ],
@@ -61,10 +66,19 @@ def test_bad_input_is_one_line_with_value_and_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(find_spec("distributed") is not None, reason="dask is installed")
-def test_a_backend_that_is_not_installed(tmp_path: Path) -> None:
-    message = refused("overparam_gd", "--backend", "dask", "--out", str(tmp_path / "out"))
-    assert "pip install dask" in message
+@pytest.mark.parametrize("missing", ["distributed", None])
+def test_dask_needs_its_package_and_a_scheduler(
+    missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["overparam_gd", "--backend", "dask", "--out", str(tmp_path / "out")]
+    if missing:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        assert 'pip install "matsense[cluster]"' in refused(*words)
+    else:
+        assert "--scheduler tcp://HOST:8786" in refused(*words)
+        assert "no dask scheduler answers there" in refused(*words, "--scheduler", "tcp://[::1]:9")
+        assert "no dask scheduler answers there" in refused(*words, "--scheduler", "nonsense")
+        assert "of this machine" in refused(*words, "--scheduler", "tcp://[::1]:9", "--dry-run")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
@@ -67,6 +69,34 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     assert part.name in fresh.notices[0]
     assert part.with_name(part.name + ".unreadable").exists()
     assert len(Store(tmp_path).known()) == 1
+
+
+def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:
+    """Anywhere in the file, headers and footer included, where Parquet has no checksums."""
+    Store(tmp_path).write([record(0)])
+    (part,) = Store(tmp_path).parts()
+    content = part.read_bytes()
+    for place in range(0, len(content), 11):
+        broken = bytearray(content)
+        broken[place] ^= 1
+        part.write_bytes(bytes(broken))
+        store = Store(tmp_path)
+        (run,) = store.read([record(0).point])
+        assert run.status == "missing"
+        assert "checksum" in store.notices[0]
+        part.with_name(part.name + ".unreadable").unlink()
+        part.write_bytes(content)
+    assert Store(tmp_path).known() == {record(0).point.id}
+
+
+def test_a_table_of_something_else_is_set_aside(tmp_path: Path) -> None:
+    Store(tmp_path).write([record(0)])
+    (part,) = Store(tmp_path).parts()
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), part.with_name("foreign.parquet"))
+    store = Store(tmp_path)
+    assert len(store.read([record(0).point])) == len(store.known()) == 1
+    assert len(store.notices) == 1
+    assert "foreign.parquet" in store.notices[0]
 
 
 def test_two_writers_of_one_run_are_read_once(tmp_path: Path) -> None:

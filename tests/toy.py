@@ -1,10 +1,17 @@
 """A toy study in one file, and a copy of the source tree to put it into."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parent.parent
 
@@ -99,8 +106,88 @@ def command(*words: str) -> list[str]:
 
 
 def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a tree, as a user would."""
+    """Runs the sweep command in a tree, as a user would."""
+    return call(folder, "sims.sweep", *words)
+
+
+def call(folder: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs a module of a tree, as a user would."""
     return subprocess.run(
-        command(*words), cwd=folder, env=environment(folder), capture_output=True, text=True,
-        timeout=300,
+        [sys.executable, "-m", module, *words], cwd=folder, env=environment(folder),
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Starts the command in a process group of its own, as a terminal would."""
+    return subprocess.Popen(
+        command(*words), cwd=folder, env=environment(folder), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def kill(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> tuple[str, str]:
+    """Sends a signal to the whole group and waits for what the command still says."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    return process.communicate(timeout=60)
+
+
+def parts(out: Path) -> Iterator[Path]:
+    return out.glob("toy/runs/sweep=*/*.parquet")
+
+
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen[str] | None = None) -> None:
+    """Until so many part files are there, or the process that writes them has ended."""
+    deadline = time.monotonic() + 120
+    while len(list(parts(out))) < count and time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            return
+        time.sleep(0.005)
+
+
+def rows(out: Path, once: bool = True) -> dict[str, dict]:
+    """Everything that is stored, by run id, but for the wall time; with `once`, stored once."""
+    found: dict[str, dict] = {}
+    for part in parts(out):
+        for row in pq.read_table(part, partitioning=None).drop_columns("seconds").to_pylist():
+            assert not once or row["run"] not in found, "computed twice"
+            assert found.setdefault(row["run"], row) == row
+    return found
+
+
+def readable(out: Path) -> int:
+    """How many runs stand in part files that can be read."""
+    count = 0
+    for part in parts(out):
+        try:
+            count += pq.read_metadata(part).num_rows
+        except (OSError, pa.ArrowException):
+            continue
+    return count
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The process ids of a command's loky workers."""
+    found = []
+    for told in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            pid = int(told.parent.name)
+            if os.getpgid(pid) == process.pid and "LokyProcess" in told.read_text():
+                found.append(pid)
+        except (OSError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return found
+
+
+def weight(process: subprocess.Popen[str]) -> int:
+    """Bytes of a command's processes together; what they share is counted once."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(status.name)) == process.pid:
+                lines = (status / "smaps_rollup").read_text().splitlines()
+                total += sum(1024 * int(x.split()[1]) for x in lines if x.startswith("Pss:"))
+        except (OSError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return total

@@ -1,0 +1,125 @@
+"""The bench: contenders agree before their times count, ratios are of one repetition."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matsense.errors import InvalidInput
+from sims import bench
+from sims.benches import Case, Contender, available, load, table
+from tests import toy
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_case_is_whole(name: str) -> None:
+    case = load(name)
+    names = [contender.name for contender in case.contenders]
+    assert len(set(names)) == len(names)
+    assert case.sizes
+    for contender in case.contenders:
+        assert contender.limit is None or contender.limit in names
+        assert all(contender.units(**size) > 0 for size in case.sizes)
+    assert all(isinstance(case.note(**size), str) for size in case.sizes)
+    assert not case.growth or case.grows in names
+
+
+def test_contenders_of_sensing_compute_the_same() -> None:
+    """At a small size, to the agreement that each of them promises; limits compute nothing."""
+    size = {"n": 12, "m": 60, "lanes": 8}
+    case = load("sensing")
+    found = {c.name: c.build(**size)(5) for c in case.contenders if "copy" not in c.name}
+    reference = found[case.contenders[0].name]
+    assert np.isfinite(reference)
+    for contender in case.contenders:
+        if contender.limit is not None:
+            np.testing.assert_allclose(found[contender.name], reference, rtol=contender.agree)
+
+
+def test_the_command_times_and_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    words = ["sensing", "--only", "n=20", "--only", "lanes=8", "--repeats", "2"]
+    assert bench.command([*words, "--seconds", "0.01", "--json", str(out)]) == 0
+    assert "us per trajectory-step" in capsys.readouterr().out
+    record = json.loads(out.read_text())
+    rows = {row["contender"]: row for row in record["cases"][0]["rows"]}
+    assert {c.name for c in load("sensing").contenders} == set(rows)
+    assert all(row["seconds"] > 0 and row["size"]["n"] == 20 for row in rows.values())
+    assert rows["jitted, 1 trajectory"]["ratio"] == 1
+    assert rows["ours, float64"]["share"] > 0
+    assert record["machine"]["cpu"]
+
+
+def test_contenders_that_disagree_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fake:
+        def __init__(self, value: float) -> None:
+            def build(**_: int) -> None:
+                raise AssertionError("not in this process")
+
+            self.contender = Contender(str(value), build, lambda **_: 1.0)  # type: ignore[arg-type]
+            self.value = value
+
+        def together(self, **_: object) -> list[dict[str, float]]:
+            return [{"value": self.value, "first": 1.0}]
+
+        def seconds(self, steps: int) -> float:
+            return 1.0 * steps
+
+        def per_unit(self, steps: int, size: dict[str, int]) -> float:
+            return 1.0
+
+    rows = table.compare([Fake(1.0), Fake(1.0 + 1e-12)], {"n": 1}, 2, 0.1)  # type: ignore[list-item]
+    assert [row.ratio for row in rows] == [1.0, 1.0]
+    with pytest.raises(AssertionError, match="Not equal"):
+        table.compare([Fake(1.0), Fake(1.0 + 1e-6)], {"n": 1}, 2, 0.1)  # type: ignore[list-item]
+
+
+def test_growth_is_the_power_of_the_axis() -> None:
+    sizes = [{"n": n} for n in (10, 20, 40, 80)]
+    power, error = table.exponent(sizes, "n", [3.0 * size["n"] ** 2.5 for size in sizes])
+    assert power == pytest.approx(2.5)
+    assert error < 1e-6
+
+
+def test_packages_that_are_missing_leave_a_contender_out() -> None:
+    there, missing = (
+        Contender(name, lambda **_: lambda steps: 0.0, lambda **_: 1.0, needs=needs)
+        for name, needs in (("there", ("numpy",)), ("missing", ("no_such_package",)))
+    )
+    case = Case("t", "u", ({"n": 1},), (there, missing))
+    assert table.usable(case, "cpu") == [there]
+    assert table.usable(case, "gpu") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["nonsense"], "sensing"),
+        (["sensing", "--only", "k=3"], "no such axis"),
+        (["sensing", "--only", "n=21"], "give one of [20, 50, 100]"),
+        (["sensing", "--only", "n=20", "--only", "m=400"], "leave one out"),
+        (["--repeats", "1"], "2 or more"),
+        (["--seconds", "0"], "give 0.2"),
+        (["--json", "no/such/folder.json"], "make it first"),
+        (["--device", "tpu"], "give --device cpu"),
+        (["--study", "nonsense"], "no such study"),
+    ],
+)
+def test_bad_input_is_one_line(words: list[str], remedy: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        bench.command(words)
+    assert remedy in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_breakdown_of_a_study(tmp_path: Path) -> None:
+    """Cold, compiled before, all stored: the third call runs nothing."""
+    tree = toy.tree(tmp_path)
+    words = ["--study", "toy", "--quick", "--json", str(tmp_path / "study.json")]
+    done = toy.call(tree, "sims.bench", *words)
+    assert done.returncode == 0, done.stderr
+    calls = json.loads((tmp_path / "study.json").read_text())["study"]
+    assert [call["call"] for call in calls] == ["cold", "compiled before", "all stored"]
+    assert calls[0]["all workers"] > 0
+    assert calls[2]["all workers"] == 0

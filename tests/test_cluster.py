@@ -1,0 +1,129 @@
+"""A real dask scheduler with two worker processes on this machine, one of which is killed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import toy
+
+CALM = ["--no-dashboard"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return toy.tree(tmp_path)
+
+
+def started(tree: Path, module: str, *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{module}", *words, *CALM],
+        cwd=tree, env=toy.environment(tree), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def scheduler_process(tree: Path) -> Iterator[subprocess.Popen[bytes]]:
+    told = tree / "scheduler.json"
+    words = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told)]
+    process = started(tree, "dask_scheduler", *words)
+    try:
+        deadline = time.monotonic() + 60
+        while not (told.exists() and told.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def scheduler(tree: Path, scheduler_process: subprocess.Popen[bytes]) -> str:
+    return json.loads((tree / "scheduler.json").read_text())["address"]
+
+
+@pytest.fixture
+def workers(tree: Path, scheduler: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    processes = [
+        started(
+            tree, "dask_worker", scheduler, "--nthreads", "1", "--no-nanny",
+            "--local-directory", str(tree / f"worker{i}"),
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def wait_for_workers(scheduler: str, count: int) -> None:
+    from distributed import Client
+
+    with Client(scheduler, set_as_default=False) as client:
+        client.wait_for_workers(count, timeout=60)
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_local_table(
+    tree: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    wait_for_workers(scheduler, 2)
+    words = ["toy", "--seeds", "40"]
+    process = toy.start(
+        tree, *words, "--backend", "dask", "--scheduler", scheduler, "--out", "cluster"
+    )
+    toy.wait_for_parts(tree / "cluster", 10)
+    workers[0].kill()
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    assert "Traceback" not in out + err
+    assert toy.sweep(tree, *words, "--out", "local").returncode == 0
+    assert toy.rows(tree / "cluster") == toy.rows(tree / "local")
+    for name in ("verdict.json", "rates.csv"):
+        cluster, local = (tree / out / "toy" / name for out in ("cluster", "local"))
+        assert cluster.read_bytes() == local.read_bytes()
+
+
+def test_a_worker_with_other_code_computes_nothing(
+    tree: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    """The caller's solver is changed after the workers have imported theirs."""
+    wait_for_workers(scheduler, 2)
+    words = ["toy", "--seeds", "1", "--backend", "dask", "--scheduler", scheduler]
+    assert toy.sweep(tree, *words).returncode == 0
+    solver = tree / "matsense" / "solvers" / "symmetric_gd.py"
+    text = solver.read_text()
+    assert text.count("return X - eta * (") == 1
+    solver.write_text(text.replace("return X - eta * (", "return X - 0.5 * eta * ("))
+    done = toy.sweep(tree, *words)
+    assert done.returncode == 3
+    assert "2 runs failed" in done.stdout
+    assert "differs from the caller's" in done.stdout
+    status = [row["status"] for row in toy.rows(tree / "figures").values()]
+    assert sorted(set(status)) == ["failed", "ok"]
+
+
+def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
+    tree: Path,
+    scheduler_process: subprocess.Popen[bytes],
+    scheduler: str,
+    workers: list[subprocess.Popen[bytes]],
+) -> None:
+    wait_for_workers(scheduler, 2)
+    words = ["toy", "--seeds", "100", "--backend", "dask", "--scheduler", scheduler]
+    process = toy.start(tree, *words)
+    toy.wait_for_parts(tree / "figures", 5)
+    scheduler_process.kill()
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 3, out + err
+    assert "cannot be reached any more: what is finished is stored" in out
+    assert "Traceback" not in out + err
+    stored = len(toy.rows(tree / "figures"))
+    assert 0 < stored < 400
+    assert f"{stored} stored" in toy.sweep(tree, *words[:3], "--dry-run").stdout

@@ -107,7 +107,7 @@ def paper_sweep(name: str, **changes: Any) -> Sweep:
         lane=outliers(**{**PAPER_LANES, **changes}),
         lanes_wide=12,
         seeds=5,
-        quick={"travel": (32.0, 52.0), "steps": (6000,)},
+        quick={"travel": (32.0, 52.0), "steps": (3000,)},
         quick_seeds=1,
     )
 
@@ -124,7 +124,7 @@ sweeps = (
         ),
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (0.5, 2.0, 10.0), "nu": (0.0, 0.5, 2.0)},
         lanes_wide=40,
-        quick={"m": (2000,), "law": ("gaussian", "constant", "cauchy", "adversarial")},
+        quick={"m": (2000,), "law": ("gaussian", "cauchy", "adversarial")},
     ),
     sweep(
         "deviation",
@@ -135,7 +135,7 @@ sweeps = (
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (10.0,), "k": (1, 2, 4)},
         lanes_wide=16,
         seeds=4,
-        quick={"d": (10,), "m": (500, 1000, 2000)},
+        quick={"d": (10,), "m": (250, 500, 1000)},
     ),
     sweep(
         "blow_up",
@@ -155,7 +155,7 @@ sweeps = (
         seeds=6,
         lane={"alpha": (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6), "k": (4, 20), "eta": (ETA,)},
         lanes_wide=12,
-        quick={"kappa": (1.0,), "steps": (4000,)},
+        quick={"kappa": (1.0,), "steps": (2000,)},
     ),
     sweep(
         "sensing",
@@ -168,7 +168,7 @@ sweeps = (
             "budget": (BUDGET,),
         },
         lanes_wide=32,
-        quick={"m": (500, 1000, 2000), "steps": (1100,)},
+        quick={"m": (250, 500, 1000), "steps": (1100,)},
     ),
     sweep(
         "fixed_rho",
@@ -183,7 +183,7 @@ sweeps = (
             "rho": (0.93319, 0.9925),
         },
         lanes_wide=24,
-        quick={"p": (0.3,), "steps": (1100,), "alpha": (1e-3, 1e-4, 1e-5, 1e-6)},
+        quick={"m": (1000,), "p": (0.3,), "steps": (1100,), "alpha": (1e-3, 1e-4, 1e-5, 1e-6)},
     ),
     sweep(
         "noiseless",
@@ -196,6 +196,7 @@ sweeps = (
             **outliers(p=(0.0,), alpha=(1e-3, 1e-4, 1e-5, 1e-6, 1e-7), k=(2, 20)),
             "budget": (BUDGET,),
         },
+        quick={"alpha": (1e-3, 1e-4, 1e-5, 1e-6)},
     ),
     sweep(
         "recovery",
@@ -204,7 +205,7 @@ sweeps = (
         shape={"d": (10, 20), "r": (1,), "steps": (600,)},
         instance=plain(m=(20, 40, 80, 160, 320, 640, 1250, 2500, 5000, 10_000)),
         lane={**outliers(p=(0.5, 0.7, 0.8, 0.9), scale=(10.0, 0.0), k=(10,)), "budget": (BUDGET,)},
-        quick={"d": (10,), "m": (20, 160, 640, 2500)},
+        quick={"d": (10,), "m": (40, 320, 2500)},
     ),
     sweep(
         "laws",
@@ -213,7 +214,7 @@ sweeps = (
         shape={**D20, "steps": (600,)},
         instance=plain(law=LAWS),
         lane={**outliers(p=(0.3, 0.7), scale=(1.0, 10.0, 1e6)), "budget": (BUDGET,)},
-        quick={"law": ("gaussian", "constant", "cauchy", "adversarial")},
+        quick={"m": (1000,), "law": ("gaussian", "constant", "cauchy", "adversarial")},
     ),
     sweep(
         "budget",
@@ -226,6 +227,8 @@ sweeps = (
             "budget": (0.3, 0.4, 0.5, 0.55, 0.65, 0.8, 1.0, 1.3),
         },
         lanes_wide=24,
+        quick={"m": (500,)},
+        quick_seeds=1,
     ),
     sweep(
         "gaussian",
@@ -240,7 +243,7 @@ sweeps = (
         },
         lanes_wide=24,
         seeds=14,
-        quick={"m": (500, 1000, 2000), "steps": (600,)},
+        quick={"m": (1000,), "steps": (600,)},
     ),
     sweep(
         "landscape",
@@ -251,6 +254,7 @@ sweeps = (
         instance=plain(m=(240,)),
         # rho is tied to the small alpha, for both starts.
         lane={**outliers(p=(0.3, 0.35), alpha=(1.0, 1e-5)), "rho": (0.95991,)},
+        quick={"steps": (1000,)},
     ),
     sweep(
         "methods",
@@ -279,7 +283,7 @@ sweeps = (
         },
         lane=outliers(p=(0.1,), alpha=(1e-5,), travel=(16.0,)),
         seeds=3,
-        quick={"method": ("tied", "l2")},
+        quick={"method": ("tied", "l2"), "steps": (2000,)},
         quick_seeds=1,
     ),
 )

@@ -159,6 +159,11 @@ def phi_score(run: Run) -> float:
     return abs(float(run.quantities["phi"]) - phi(run)) / error
 
 
+def within_three(run: Run) -> float:
+    """1 where phi is measured within 3 standard errors, else 0."""
+    return float(phi_score(run) <= 3)
+
+
 def delta_in_units(run: Run) -> float:
     """delta over sqrt(d k / m) / (1 - p)."""
     p = run.params

@@ -18,7 +18,7 @@ Params = Mapping[str, Any]
 
 # Errors at or below this are rounding of U U^T in units of sigma_1 = 1, not a failure to converge.
 ROUNDING = 1e-14
-# An error below this counts as recovered where alpha is small enough (sheet, traps).
+# An error below this counts as recovered where alpha is small enough: 10 alpha, or this.
 RECOVERED = 1e-2
 # Least (1 - p)^2 m / (d r) for which the theorem's "m at least ... up to logs" is taken to hold;
 # chosen after a first look at which groups fail (2 to 4).

@@ -76,7 +76,7 @@ def command(words: Sequence[str]) -> int:
     p.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE", help="fewer sizes")
     p.add_argument("--repeats", type=at_least(2), default=5, metavar="N")
     p.add_argument("--seconds", type=float, default=0.2, help="length of one timed run")
-    p.add_argument("--growth", action="store_true", help="fit how time grows along each axis")
+    p.add_argument("--growth", action="store_true", help="fit how time grows with each axis")
     p.add_argument("--device", default="cpu", metavar="cpu|gpu")
     p.add_argument("--study", metavar="NAME", help="time a whole study instead")
     p.add_argument("--quick", action="store_true", help="with --study: its quick grid")
@@ -93,6 +93,9 @@ def command(words: Sequence[str]) -> int:
     record: dict[str, Any] = {"machine": machine(), "device": args.device}
     if args.study is not None:
         record["study"] = studies.breakdown(args.study, args.quick, args.device, console)
+        if args.growth:
+            found = studies.growth_with_seeds(args.study, args.device, console)
+            record["growth with seeds"] = found
     else:
         record["cases"] = [measure(name, args, console) for name in args.cases or available()]
     if args.json is not None:

@@ -116,10 +116,12 @@ def test_bad_input_is_one_line(words: list[str], remedy: str) -> None:
 def test_the_breakdown_of_a_study(tmp_path: Path) -> None:
     """Cold, compiled before, all stored: the third call runs nothing."""
     tree = toy.tree(tmp_path)
-    words = ["--study", "toy", "--quick", "--json", str(tmp_path / "study.json")]
+    words = ["--study", "toy", "--quick", "--growth", "--json", str(tmp_path / "study.json")]
     done = toy.call(tree, "sims.bench", *words)
     assert done.returncode == 0, done.stderr
-    calls = json.loads((tmp_path / "study.json").read_text())["study"]
+    record = json.loads((tmp_path / "study.json").read_text())
+    assert len(record["growth with seeds"]["seconds"]) == 3
+    calls = record["study"]
     assert [call["call"] for call in calls] == ["cold", "compiled before", "all stored"]
     assert calls[0]["all workers"] > 0
     assert calls[2]["all workers"] == 0

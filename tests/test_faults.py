@@ -206,6 +206,22 @@ def _between_the_two_largest(tree: Path) -> float:
     return float(done.stdout)
 
 
+def test_kept_compilations_that_are_broken_change_nothing(
+    tree: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled functions are kept; truncated ones are compiled again."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tree / "cache"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    words = ["toy", "--jobs", "1", "--out"]
+    assert toy.sweep(tree, *words, "first").returncode == 0
+    kept = list((tree / "cache").glob("jit_trial*-cache"))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:500])
+    assert toy.sweep(tree, *words, "second").returncode == 0
+    assert_same_results(tree / "second", whole)
+
+
 def test_a_clock_that_jumps_back_changes_nothing(tree: Path, whole: Path) -> None:
     """time.time falls by an hour, again and again, in every process of the sweep."""
     (tree / "sitecustomize.py").write_text(

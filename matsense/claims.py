@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from matsense import rates
 from matsense.estimate import Estimate, Sense
-from matsense.trends import Trend
+from matsense.trends import Nested, Trend
 
 Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
 
@@ -82,7 +82,7 @@ class Claim:
     sense: Sense
     target: float | Number
     tolerance: float = 0.0
-    trend: Trend | None = None
+    trend: Trend | Nested | None = None
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
@@ -152,13 +152,17 @@ def final(quantity: str) -> Estimator:
     return recorded(lambda run: run.quantities[quantity][-1])
 
 
-def time_to(quantity: str, level: float) -> Estimator:
-    """The first tick at which `quantity` is at or below `level`; no value if it never is."""
+def time_to(quantity: str, level: float | Number) -> Estimator:
+    """The first tick at which `quantity` is at or below `level`; no value if it never is.
+
+    `level` is a number, or one that is read off the run.
+    """
 
     def estimate(run: Run) -> Estimate:
-        below = np.flatnonzero(run.quantities[quantity] <= level)
+        goal = level(run) if callable(level) else level
+        below = np.flatnonzero(run.quantities[quantity] <= goal)
         if below.size == 0:
-            return Estimate(math.nan, reason=f"{quantity} never reaches {level:g}")
+            return Estimate(math.nan, reason=f"{quantity} never reaches {goal:g}")
         return Estimate(float(run.quantities["t"][below[0]]))
 
     return estimate

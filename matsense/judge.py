@@ -76,9 +76,8 @@ def units_of(claim: Claim, runs: Sequence[Run]) -> list[Unit]:
         groups.setdefault(claim.trend.group_key(run.params, run.seed), []).append(run)
     return [
         Unit(
-            claim.trend.of(
-                [run.params[claim.trend.axis] for run in group],
-                [compared(claim, run) for run in group],
+            claim.trend.along(
+                [run.params for run in group], [compared(claim, run) for run in group]
             ),
             group[0].seed,
         )

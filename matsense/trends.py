@@ -1,7 +1,7 @@
 """How an estimate moves along an axis: scaling exponent, invariance, threshold."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from matsense.estimate import Estimate
 
 @dataclass(frozen=True)
 class Trend:
-    """Along `axis`, to the power `power`, one of
+    """Along `axis`, read as a number by `read` and taken to the power `power`, one of
 
     - "scaling": the exponent s of estimate ~ (axis^power)^s, by least squares on logarithms;
     - "slope": the change of the estimate per e-fold of axis^power, by least squares; estimates may
@@ -21,35 +21,41 @@ class Trend:
     - "invariance": largest over smallest estimate, 1 when the axis does not matter;
     - "threshold": where the share of successes (estimates of 1 against 0) crosses one half.
 
-    Groups hold runs that differ in `axis` alone; a threshold also pools the seeds.
+    Groups hold runs that differ in `axis` alone; a threshold also pools the seeds. `then(estimate,
+    params)` may put the answer in other units, from what the runs of the group have in common.
     """
 
     kind: Literal["scaling", "slope", "invariance", "threshold"]
     axis: str
     power: float = 1.0
+    read: Callable[[Any], float] = float
+    then: Callable[[Estimate, Mapping[str, Any]], Estimate] = lambda estimate, params: estimate
 
     def group_key(self, params: Mapping[str, Any], seed: int) -> tuple[Any, ...]:
         """What the runs of one group have in common."""
         others = tuple(sorted((k, v) for k, v in params.items() if k != self.axis))
         return others if self.kind == "threshold" else (*others, ("seed", seed))
 
-    def of(self, axis: Sequence[float | int], estimates: Sequence[Estimate]) -> Estimate:
-        """The trend's own estimate from one group."""
+    def along(self, params: Sequence[Mapping[str, Any]], estimates: Sequence[Estimate]) -> Estimate:
+        """The trend's own estimate from the runs of one group, given by their parameters."""
+        return self.then(self.of([p[self.axis] for p in params], estimates), params[0])
+
+    def of(self, axis: Sequence[Any], estimates: Sequence[Estimate]) -> Estimate:
+        """The trend's own estimate from one group, given by its values of the axis."""
         for estimate in estimates:
             if math.isnan(estimate.value):
                 return Estimate(math.nan, reason=estimate.reason)
-        x = np.asarray(axis, dtype=float) ** self.power
         y = np.array([e.value for e in estimates])
-        distinct = len(np.unique(x))
+        distinct = len(set(axis))
         needed = {"scaling": 3, "slope": 2, "invariance": 2, "threshold": 3}[self.kind]
         if distinct < needed:
             reason = f"{distinct} values of {self.axis} where {needed} are needed"
             return Estimate(math.nan, reason=reason)
         if self.kind == "threshold":
-            return threshold(x, y)
+            return threshold(self.places(axis), y)
         if self.kind == "slope":
             # Seeds carry the error: the scatter about a line is no error of a 0-or-1 outcome.
-            return Estimate(float(np.polyfit(np.log(x), y, 1)[0]))
+            return Estimate(float(np.polyfit(np.log(self.places(axis)), y, 1)[0]))
         if not np.all(np.isfinite(y) & (y > 0)):
             # A rate of exactly 0 (another law) has no logarithm: the axis matters beyond any power.
             return Estimate(math.inf)
@@ -59,7 +65,45 @@ class Trend:
             high, low = int(np.argmax(y)), int(np.argmin(y))
             ratio = y[high] / y[low]
             return Estimate(ratio, ratio * math.hypot(log_se[high], log_se[low]), dof)
-        return scaling(np.log(x), np.log(y), log_se, dof)
+        return scaling(np.log(self.places(axis)), np.log(y), log_se, dof)
+
+    def places(self, axis: Sequence[Any]) -> np.ndarray:
+        """Where values of the axis stand."""
+        return np.array([self.read(value) for value in axis]) ** self.power
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A trend of a trend: `inner` along its axis gives a number, `outer` is how that moves.
+
+    For example the exponent in alpha, and how it depends on m; or the threshold in m, and whether
+    it stays put along p. Groups hold runs that differ in the two axes alone; an inner threshold
+    pools the seeds.
+    """
+
+    inner: Trend
+    outer: Trend
+
+    @property
+    def axis(self) -> str:
+        """The axis of the outer trend."""
+        return self.outer.axis
+
+    def group_key(self, params: Mapping[str, Any], seed: int) -> tuple[Any, ...]:
+        """What the runs of one group have in common."""
+        rest = {name: value for name, value in params.items() if name != self.outer.axis}
+        return self.inner.group_key(rest, seed)
+
+    def along(self, params: Sequence[Mapping[str, Any]], estimates: Sequence[Estimate]) -> Estimate:
+        """The outer trend's estimate from the inner trends of one group."""
+        rows: dict[Any, list[int]] = {}
+        for index, values in enumerate(params):
+            rows.setdefault(values[self.outer.axis], []).append(index)
+        inner = [
+            self.inner.along([params[i] for i in row], [estimates[i] for i in row])
+            for row in rows.values()
+        ]
+        return self.outer.along([params[row[0]] for row in rows.values()], inner)
 
 
 def scaling(
@@ -70,7 +114,7 @@ def scaling(
     spread = centred @ centred
     slope = centred @ log_y / spread
     residual = log_y - log_y.mean() - slope * centred
-    free = len(log_x) - 2
+    free = float(len(log_x) - 2)
     scatter = residual @ residual / free / spread
     propagated = (centred**2) @ (log_se**2) / spread**2
     if propagated > scatter:

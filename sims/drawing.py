@@ -180,4 +180,6 @@ def save(figure: Figure, stem: Path) -> None:
         temporary = stem.with_name(f".{stem.name}.tmp{suffix}")
         figure.savefig(temporary, dpi=110, metadata=metadata)
         temporary.replace(stem.with_suffix(suffix))
+        # The places found for the first file serve the second: finding them takes half the time.
+        figure.set_layout_engine("none")
     plt.close(figure)

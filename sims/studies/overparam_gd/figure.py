@@ -1,7 +1,6 @@
 """The figure of `overparam_gd`: the curse of symmetry, the curse of initialisation, finite m."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,26 +12,8 @@ from matsense.judge import Verdict
 from matsense.rates import local_exponent
 from matsense.theory.overparam import finite_sample_factor
 from sims import drawing
+from sims.sections import section, values
 from sims.studies.overparam_gd import laws as law
-
-
-def section(runs: Sequence[Run], sweep: str, *shown: str, **wished: Any) -> list[Run]:
-    """Finished runs of a sweep that differ in nothing but the `shown` axes and the seed.
-
-    Every other axis stands at its wished value, or at its largest where it lacks that one.
-    """
-    chosen = [run for run in runs if run.sweep == sweep and run.status == "ok"]
-    for axis in dict(chosen[0].params) if chosen else ():
-        if axis not in shown:
-            options = values(chosen, axis)
-            value = wished[axis] if wished.get(axis) in options else options[-1]
-            chosen = [run for run in chosen if run.params[axis] == value]
-    return chosen
-
-
-def values(runs: Sequence[Run], axis: str) -> list[Any]:
-    """The values that an axis takes, ascending."""
-    return sorted({run.params[axis] for run in runs})
 
 
 def fixed(chosen: Sequence[Run], *axes: str) -> str:

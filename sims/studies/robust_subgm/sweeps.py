@@ -1,0 +1,289 @@
+"""The grids of `robust_subgm`: the claims' sweeps, with their controls, and the paper's figures."""
+
+import math
+from typing import Any
+
+from matsense.errors import InvalidInput
+from matsense.problems.corruption import LAWS, check_corruption
+from matsense.theory import robust as theory
+from sims.studies.robust_subgm import trials
+from sims.study import Sweep
+
+# The default constants: eta as large as is stable with room (0.5 oscillates), and the constant of
+# Thm 27's tie. One eigenvalue needs a travel of log(1/alpha) / 2, so 0.65 leaves room for the
+# constants from alpha = 1e-3 on; several eigenvalues need more.
+ETA, BUDGET = 0.3, 0.65
+METHODS = ("tied", "noiseless", "polyak", "scaled", "l2")
+
+
+def check(
+    d: int,
+    m: int,
+    r: int = 3,
+    k: int | None = None,
+    law: str = "gaussian",
+    p: float = 0.0,
+    scale: float = 0.0,
+    nu: float = 0.0,
+    kappa: float = 1.0,
+    alpha: float = 0.1,
+    eta: float = ETA,
+    budget: float | None = None,
+    travel: float | None = None,
+    rho: float | None = None,
+    steps: int = 1,
+    method: str = "tied",
+    start: str = "spectral",
+    loss: str = "l1",
+) -> None:
+    """Raises InvalidInput for a point of a grid that cannot be an instance and a method."""
+    check_corruption(d, r, r if k is None else k, m, p, scale, nu, law, kappa)
+    for name, value, known in (
+        ("method", method, METHODS),
+        ("start", start, ("spectral", "random")),
+        ("loss", loss, ("l1", "l2")),
+    ):
+        if value not in known:
+            raise InvalidInput(f"{name} = {value}", "there is none of that name", f"give {known}")
+    for name, number in (("alpha", alpha), ("steps", steps)):
+        if not (number > 0 and math.isfinite(number)):
+            raise InvalidInput(f"{name} = {number}", "it must be positive", f"give {name} > 0")
+    if not 0 < eta < 1:
+        raise InvalidInput(f"eta = {eta}", "the step size lies in (0, 1)", "give 0 < eta < 1")
+    if budget is not None:
+        if not alpha < 1:
+            raise InvalidInput(
+                f"alpha = {alpha}", "rho is tied to log(1/alpha), so alpha < 1", "give alpha < 1"
+            )
+        rho = float(theory.tied_rho(eta, budget, kappa, alpha))
+    if travel is not None:
+        rho = 1 - eta / travel if travel else -math.inf
+    if rho is not None and not 0 < rho < 1:
+        remedy = (
+            "give 0 < rho < 1" if budget is travel is None else "give a larger travel or budget"
+        )
+        raise InvalidInput(f"rho = {rho:g}", "rho = 1 - eta / travel lies in (0, 1)", remedy)
+
+
+def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
+    """A sweep of this study: one instance a block, since its operator should stay in cache."""
+    groups = {"seeds": 8, **groups}
+    return Sweep(name, problem, trial, check=check, instances_wide=1, **groups)
+
+
+def outliers(**changes: Any) -> dict[str, tuple[Any, ...]]:
+    """Lanes of a run under outliers N(0, 100) without dense noise, from a small start."""
+    return {
+        "p": (0.3,),
+        "scale": (10.0,),
+        "nu": (0.0,),
+        "alpha": (1e-5,),
+        "k": (20,),
+        "eta": (ETA,),
+        **changes,
+    }
+
+
+D20 = {"d": (20,), "r": (1,)}
+# The paper prints neither eta nor rho; these travels B = eta / (1 - rho) are searched. Eigenvalues
+# 10, 5, 1 need 1.15 log(1/alpha) = 40 from alpha = 1e-15 (`theory.needed_travel`).
+PAPER_TRAVELS = (8.0, 16.0, 24.0, 32.0, 45.0, 60.0)
+PAPER_LANES = {"p": (0.1,), "alpha": (1e-15,), "travel": (45.0, 52.0, 60.0)}
+
+
+def plain(**changes: Any) -> dict[str, tuple[Any, ...]]:
+    """Instance axes at condition number 1 and Gaussian outliers."""
+    return {"kappa": (1.0,), "m": (2000,), "law": ("gaussian",), **changes}
+
+
+def paper_sweep(name: str, **changes: Any) -> Sweep:
+    """One of the paper's figures: its sizes, its truth, and the travels searched for it."""
+    return sweep(
+        name,
+        trials.paper_instance,
+        trials.paper_trial,
+        shape={"d": (20,), "steps": (10_000,)},
+        instance={"m": (500,), "law": ("gaussian",)},
+        lane=outliers(**{**PAPER_LANES, **changes}),
+        lanes_wide=12,
+        seeds=5,
+        quick={"travel": (32.0, 52.0), "steps": (3000,)},
+        quick_seeds=1,
+    )
+
+
+sweeps = (
+    sweep(
+        "scaling",
+        trials.instance,
+        trials.scaling_trial,
+        shape={"d": (10,), "r": (1,)},
+        instance=plain(
+            m=(10_000,),
+            law=LAWS,
+        ),
+        lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (0.5, 2.0, 10.0), "nu": (0.0, 0.5, 2.0)},
+        lanes_wide=40,
+        quick={"m": (2000,), "law": ("gaussian", "cauchy", "adversarial")},
+    ),
+    sweep(
+        "deviation",
+        trials.instance,
+        trials.deviation_trial,
+        shape={"d": (10, 20, 40), "r": (1,)},
+        instance=plain(m=(500, 1000, 2000, 4000), law=("gaussian", "adversarial"), loss=("l1",)),
+        lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (10.0,), "k": (1, 2, 4)},
+        lanes_wide=16,
+        seeds=4,
+        quick={"d": (10,), "m": (250, 500, 1000)},
+    ),
+    sweep(
+        "blow_up",
+        trials.instance,
+        trials.deviation_trial,
+        shape=D20,
+        instance=plain(loss=("l1", "l2")),
+        lane={"p": (0.3,), "scale": (1.0, 10.0, 100.0, 1000.0), "k": (2,)},
+        quick={"m": (1000,)},
+    ),
+    sweep(
+        "population",
+        trials.instance,
+        trials.expected_trial,
+        shape={"d": (20,), "r": (3,), "steps": (10_000,)},
+        instance=plain(kappa=(1.0, 3.0), m=(1000,), start=("spectral", "random")),
+        seeds=6,
+        lane={"alpha": (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6), "k": (4, 20), "eta": (ETA,)},
+        lanes_wide=12,
+        quick={"kappa": (1.0,), "steps": (2000,)},
+    ),
+    sweep(
+        "sensing",
+        trials.instance,
+        trials.tied_trial,
+        shape={**D20, "steps": (1500,)},
+        instance=plain(m=(500, 1000, 2000, 4000)),
+        lane={
+            **outliers(p=(0.0, 0.3), alpha=(1e-3, 1e-4, 1e-5, 1e-6), k=(1, 2, 5, 20)),
+            "budget": (BUDGET,),
+        },
+        lanes_wide=32,
+        quick={"m": (250, 500, 1000), "steps": (1100,)},
+    ),
+    sweep(
+        "fixed_rho",
+        trials.instance,
+        trials.rho_trial,
+        shape={**D20, "steps": (1500,)},
+        instance=plain(m=(500, 1000, 2000)),
+        # B = 4.5 is tied to the largest alpha and too small for the others; B = 40 is too large.
+        seeds=6,
+        lane={
+            **outliers(p=(0.1, 0.3), alpha=(1e-3, 1e-4, 1e-5, 1e-6, 1e-7), k=(2,)),
+            "rho": (0.93319, 0.9925),
+        },
+        lanes_wide=24,
+        quick={"m": (1000,), "p": (0.3,), "steps": (1100,), "alpha": (1e-3, 1e-4, 1e-5, 1e-6)},
+    ),
+    sweep(
+        "noiseless",
+        trials.instance,
+        trials.method_trial,
+        shape={**D20, "steps": (1500,)},
+        instance=plain(m=(1000,), method=("noiseless",)),
+        seeds=6,
+        lane={
+            **outliers(p=(0.0,), alpha=(1e-3, 1e-4, 1e-5, 1e-6, 1e-7), k=(2, 20)),
+            "budget": (BUDGET,),
+        },
+        quick={"alpha": (1e-3, 1e-4, 1e-5, 1e-6)},
+    ),
+    sweep(
+        "recovery",
+        trials.instance,
+        trials.tied_trial,
+        shape={"d": (10, 20), "r": (1,), "steps": (600,)},
+        instance=plain(m=(20, 40, 80, 160, 320, 640, 1250, 2500, 5000, 10_000)),
+        lane={**outliers(p=(0.5, 0.7, 0.8, 0.9), scale=(10.0, 0.0), k=(10,)), "budget": (BUDGET,)},
+        quick={"d": (10,), "m": (40, 320, 2500)},
+    ),
+    sweep(
+        "laws",
+        trials.instance,
+        trials.tied_trial,
+        shape={**D20, "steps": (600,)},
+        instance=plain(law=LAWS),
+        lane={**outliers(p=(0.3, 0.7), scale=(1.0, 10.0, 1e6)), "budget": (BUDGET,)},
+        quick={"m": (1000,), "law": ("gaussian", "constant", "cauchy", "adversarial")},
+    ),
+    sweep(
+        "budget",
+        trials.instance,
+        trials.tied_trial,
+        shape={**D20, "steps": (1500,)},
+        instance=plain(m=(1000,)),
+        lane={
+            **outliers(p=(0.0, 0.1, 0.3), k=(2,)),
+            "budget": (0.3, 0.4, 0.5, 0.55, 0.65, 0.8, 1.0, 1.3),
+        },
+        lanes_wide=24,
+        quick={"m": (500,)},
+        quick_seeds=1,
+    ),
+    sweep(
+        "gaussian",
+        trials.instance,
+        trials.tied_trial,
+        shape={**D20, "steps": (800,)},
+        instance=plain(m=(500, 1000, 2000, 4000)),
+        # The second budget is a control: a travel too small for any recovery.
+        lane={
+            **outliers(p=(0.0,), nu=(0.01, 0.03, 0.1), alpha=(1e-3, 1e-6), k=(1, 20)),
+            "budget": (BUDGET, 0.3),
+        },
+        lanes_wide=24,
+        seeds=14,
+        quick={"m": (1000,), "steps": (600,)},
+    ),
+    sweep(
+        "landscape",
+        trials.instance,
+        trials.rho_trial,
+        shape={**D20, "steps": (2000,)},
+        # Few enough measurements for the least loss to be elsewhere, enough for recovery.
+        instance=plain(m=(240,)),
+        # rho is tied to the small alpha, for both starts.
+        lane={**outliers(p=(0.3, 0.35), alpha=(1.0, 1e-5)), "rho": (0.95991,)},
+        quick={"steps": (1000,)},
+    ),
+    sweep(
+        "methods",
+        trials.instance,
+        trials.method_trial,
+        shape={**D20, "steps": (600,)},
+        instance=plain(m=(1000,), method=METHODS),
+        seeds=6,
+        lane={**outliers(p=(0.0, 0.1, 0.3), k=(1, 20)), "budget": (BUDGET,)},
+        quick={"method": ("tied", "l2")},
+    ),
+    paper_sweep("paper_rank", k=(3, 4, 10, 20)),
+    paper_sweep("paper_share", p=(0.0, 0.2, 0.4, 0.6)),
+    paper_sweep("paper_start", alpha=(1.0, 1e-5, 1e-10, 1e-15), travel=PAPER_TRAVELS),
+    paper_sweep("paper_noise", p=(0.0,), alpha=(1e-10,), nu=(0.01, 0.1, 1.0), travel=(32.0, 36.0)),
+    sweep(
+        "paper_methods",
+        trials.paper_instance,
+        trials.paper_method_trial,
+        shape={"d": (20,), "steps": (8000,)},
+        # The noiseless rule is left out: its eta would have to be below 1 / sigma_1 = 0.1.
+        instance={
+            "m": (500,),
+            "law": ("gaussian",),
+            "method": ("tied", "polyak", "scaled", "l2"),
+        },
+        lane=outliers(p=(0.1,), alpha=(1e-5,), travel=(16.0,)),
+        seeds=3,
+        quick={"method": ("tied", "l2"), "steps": (2000,)},
+        quick_seeds=1,
+    ),
+)

@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -125,17 +126,19 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
 def programs(block: Block) -> tuple[Any, Any]:
     """The two jitted functions of a block's shape: draw the instances, run the trials.
 
-    A trial is keyed by what it asks for alone: instances of equal shape share its compilation.
+    Each is keyed by its function and what that asks for alone, so that whatever shares these, in
+    other sweeps too, shares the compilation.
     """
-    static = tuple(block.static.items())
-    return _generator(block.study, block.sweep, static, block.operator), trial_of(block, {})
+    sweep = load(block.study).sweep(block.sweep)
+    asked = by_name(sweep.problem, block.static)
+    return _generator(sweep.problem, tuple(asked.items()), block.operator), trial_of(block, {})
 
 
 def trial_of(block: Block, instead: Params) -> Any:
     """The jitted trial of a block's shape, with some of its static parameters replaced."""
     sweep = load(block.study).sweep(block.sweep)
     asked = by_name(sweep.trial, {**block.static, **instead})
-    return _trial(block.study, block.sweep, tuple(asked.items()))
+    return _trial(sweep.trial, tuple(asked.items()))
 
 
 def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
@@ -159,18 +162,15 @@ def _padded(items: list[Any], width: int) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _generator(study: str, sweep_name: str, static_items: tuple, operator: str) -> Any:
+def _generator(problem: Callable[..., Any], static_items: tuple, operator: str) -> Any:
     """The jitted problem of a shape: one instance after another."""
-    sweep = load(study).sweep(sweep_name)
     static = dict(static_items)
 
     @jax.jit
     def generate(keys: Any, floats: dict[str, Any]) -> Any:
         def one(inputs: tuple[Any, dict[str, Any]]) -> Any:
-            key = jax.random.wrap_key_data(inputs[0])
-            values = {**static, **inputs[1]}
-            problem = sweep.problem(jax.random.fold_in(key, 0), **by_name(sweep.problem, values))
-            return cast(problem, operator)
+            key = jax.random.fold_in(jax.random.wrap_key_data(inputs[0]), 0)
+            return cast(problem(key, **by_name(problem, {**static, **inputs[1]})), operator)
 
         return jax.lax.map(one, (keys, floats))
 
@@ -178,9 +178,8 @@ def _generator(study: str, sweep_name: str, static_items: tuple, operator: str) 
 
 
 @functools.lru_cache(maxsize=64)
-def _trial(study: str, sweep_name: str, static_items: tuple) -> Any:
+def _trial(function: Callable[..., Any], static_items: tuple) -> Any:
     """The jitted trial of a shape: vmap over instances of vmap over lanes."""
-    sweep = load(study).sweep(sweep_name)
     static = dict(static_items)
 
     @jax.jit
@@ -190,7 +189,7 @@ def _trial(study: str, sweep_name: str, static_items: tuple) -> Any:
 
             def lane(values: dict[str, Any]) -> Any:
                 known = {**static, **own, **values}
-                return sweep.trial(instance, start, **by_name(sweep.trial, known))
+                return function(instance, start, **by_name(function, known))
 
             return jax.vmap(lane)(lanes) if lanes else jax.tree.map(lambda x: x[None], lane({}))
 

@@ -1,5 +1,6 @@
 """Figures that print in grey: theory as lines, data as points, legends outside."""
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,8 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
 def save(figure: Figure, stem: Path) -> None:
     """Writes stem.png and stem.pdf, without dates, each replaced whole."""
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        temporary = stem.with_name(f".{stem.name}.tmp{suffix}")
+        # A name of its own: another sweep may be drawing into the same folder.
+        temporary = stem.with_name(f".{stem.name}.{uuid.uuid4().hex[:8]}{suffix}")
         figure.savefig(temporary, dpi=110, metadata=metadata)
         temporary.replace(stem.with_suffix(suffix))
         # The places found for the first file serve the second: finding them takes half the time.

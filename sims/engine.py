@@ -5,6 +5,7 @@ import multiprocessing
 import queue
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -16,12 +17,12 @@ from joblib.externals.loky import get_reusable_executor
 
 from sims.blocks import Block, batched
 from sims.command import ASIDE
-from sims.worker import Done, run_block
+from sims.worker import Done, Spent, killed, run_block
 
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
 
-# So many deaths of workers in a row, with no block finished between them, and the sweep gives up.
+# So many blocks of one shape that each killed a worker by itself, and the rest is not tried.
 MOST_DEATHS = 3
 
 
@@ -55,26 +56,41 @@ class Pool:
 def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
     """Runs blocks and yields each as it finishes; the caller writes the results.
 
-    A worker that dies takes only the blocks in flight with it: the rest go on in new workers, those
-    that were in flight at the end of the queue, in case one of them is what kills. Raises
-    WorkersLostError after MOST_DEATHS deaths in a row.
+    When a worker dies, the blocks that were in flight are run again one by one: the one that kills
+    its worker even so is known, and its runs have failed. After MOST_DEATHS such blocks of a shape
+    its others are not tried. Raises WorkersLostError if a cluster's scheduler is gone.
     """
-    waiting, deaths = list(pending), 0
+    waiting, deaths = list(pending), Counter[Any]()
     while waiting:
         try:
             for done in _stream(waiting, pool):
                 waiting.remove(done.block)
-                deaths = 0
                 yield done
-        except _deadly() as error:
-            deaths += 1
-            if deaths == MOST_DEATHS:
-                raise WorkersLostError("workers keep dying (out of memory?)") from error
+        except _deadly():
             pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
-            in_flight = 2 * pool.jobs
-            waiting = waiting[in_flight:] + waiting[:in_flight]
+            for block in waiting[: 2 * pool.jobs]:
+                waiting.remove(block)
+                survived = _alone(block, pool)
+                deaths[block.shape] += survived is None
+                yield survived or Done(block, killed(block), Spent(0.0))
+            lost = [block for block in waiting if deaths[block.shape] >= MOST_DEATHS]
+            if lost:
+                waiting = [block for block in waiting if block not in lost]
+                pool.notices.append(
+                    f"{sum(block.runs for block in lost)} runs of {lost[0].sweep} were not tried: "
+                    f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
+                )
         except CancelledError as error:
             raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
+
+
+def _alone(block: Block, pool: Pool) -> Done | None:
+    """Runs one block with no other in flight; None if its worker dies of it."""
+    try:
+        (done,) = _stream([block], pool)
+    except _deadly():
+        return None
+    return done
 
 
 def _deadly() -> tuple[type[Exception], ...]:
@@ -117,7 +133,7 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 # joblib kills its workers, but may have started others for what it sent meanwhile;
                 # this process would wait for them when it ends.
                 for child in multiprocessing.active_children():
-                    child.kill()
+                    child.terminate()
             if pool.is_local and finished:
                 # Idle workers would keep their memory while the caller judges and draws.
                 get_reusable_executor().shutdown(wait=True)

@@ -74,6 +74,12 @@ def run_block(block: Block) -> Done:
     return Done(block, timed, Spent(total, compiling_seconds() - compiling, after))
 
 
+def killed(block: Block) -> list[Record]:
+    """The runs of a block that killed its worker, as failed."""
+    error = MemoryError("the worker died of this batch, alone (out of memory?)")
+    return [_failed(point, error) for row in block.points for point in row]
+
+
 def _failed(point: Any, error: Exception) -> Record:
     return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
 

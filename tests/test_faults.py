@@ -148,18 +148,22 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tree: Path) -> None:
 
 
 @NEEDS_PROC
-def test_workers_that_keep_dying_end_the_sweep_in_one_line(tree: Path) -> None:
+def test_batches_that_kill_their_workers_are_found_and_the_rest_goes_on(tree: Path) -> None:
     """A trial that kills its process, in one of the two sweeps: the other is finished and kept."""
     study = tree / "sims" / "studies" / "toy.py"
     text = study.read_text().replace(
         '"""Asymmetric GD."""', '"""Asymmetric GD."""\n    import os; os.kill(os.getpid(), 9)'
     )
     study.write_text(text)
-    done = toy.sweep(tree, "toy", "--seeds", "3", "--jobs", "2")
-    assert done.returncode == 3
-    assert "workers keep dying" in done.stdout
+    done = toy.sweep(tree, "toy", "--seeds", "8", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the worker died of this batch, alone" in done.stdout
+    assert "runs of odd were not tried" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    assert {row["status"] for row in toy.rows(tree / "figures").values()} == {"ok"}
+    status = [row["status"] for row in toy.rows(tree / "figures").values()]
+    # How many were in flight when the first worker died is left to chance.
+    assert status.count("ok") == 16
+    assert 6 <= status.count("failed") < 16
 
 
 def test_a_run_that_raises_fails_alone_and_the_rest_goes_on(tree: Path) -> None:

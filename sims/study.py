@@ -45,7 +45,9 @@ class Sweep:
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.
 
     Blocks are `instances_wide` by `lanes_wide` runs, always: smaller ones are padded with
-    repetitions, so that no run's arithmetic depends on its neighbours.
+    repetitions, so that no run's arithmetic depends on its neighbours. The instances of a block
+    are vectorised, or with `in_turn` computed one after another: for trials that carry lanes of
+    their own, whose rows are updated in place and whose branches are taken.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Sweep:
     instances_wide: int = 5
     lanes_wide: int = 8
     horizon: str = "steps"
+    in_turn: bool = False
 
     @property
     def axes(self) -> Axes:
@@ -175,7 +178,8 @@ def points(study_name: str, sweep: Sweep, seeds: int, precision: str) -> list[Po
     code that the trial reaches (`code_of`). Raises InvalidInput through `sweep.check`.
     """
     code = code_of(sweep)
-    widths = (sweep.instances_wide, sweep.lanes_wide)
+    widths: tuple[Any, ...] = (sweep.instances_wide, sweep.lanes_wide)
+    widths += ("in turn",) if sweep.in_turn else ()
     out = []
     for params in grid_of(sweep):
         if sweep.check is not None:

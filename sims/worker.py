@@ -144,7 +144,7 @@ def trial_of(block: Block, instead: Params) -> Any:
     """The jitted trial of a block's shape, with some of its static parameters replaced."""
     sweep = load(block.study).sweep(block.sweep)
     asked = by_name(sweep.trial, {**block.static, **instead})
-    return _trial(sweep.trial, tuple(asked.items()))
+    return _trial(sweep.trial, tuple(asked.items()), sweep.in_turn)
 
 
 def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
@@ -184,8 +184,8 @@ def _generator(problem: Callable[..., Any], static_items: tuple, operator: str) 
 
 
 @functools.lru_cache(maxsize=64)
-def _trial(function: Callable[..., Any], static_items: tuple) -> Any:
-    """The jitted trial of a shape: vmap over instances of vmap over lanes."""
+def _trial(function: Callable[..., Any], static_items: tuple, in_turn: bool = False) -> Any:
+    """The jitted trial of a shape: vmap over instances, or a loop, of vmap over lanes."""
     static = dict(static_items)
 
     @jax.jit
@@ -199,6 +199,8 @@ def _trial(function: Callable[..., Any], static_items: tuple) -> Any:
 
             return jax.vmap(lane)(lanes) if lanes else jax.tree.map(lambda x: x[None], lane({}))
 
+        if in_turn:
+            return jax.lax.map(lambda own: one(*own), (instances, keys, floats))
         return jax.vmap(one)(instances, keys, floats)
 
     return trial

@@ -64,9 +64,7 @@ def block_power_limit(
     return jnp.sum((blocks / q - 1.0) * along * off) / lambda1**2
 
 
-def flat_block_power_limit(
-    n: int, d: int, R: float | Float[Array, ""], blocks: float | Float[Array, ""]
-) -> float | Float[Array, ""]:
+def flat_block_power_limit(n: int, d: int, R: Scalar, blocks: Scalar) -> Scalar:
     """D3 for a flat tail: (t - 1) (d - 1) / (n R)."""
     return (blocks - 1.0) * (d - 1) / (n * R)
 
@@ -87,7 +85,7 @@ def heavy_numbers(h: int, d: int) -> int:
     return h * d
 
 
-def kept_share_error(s: float, R: float | Float[Array, ""]) -> float | Float[Array, ""]:
+def kept_share_error(s: float, R: Scalar) -> Scalar:
     """D9: sin^2 = (1/s - 1) / R up to O(1/R^2), when a share s of the rows sqrt(R/h) e_1 + f_i is
     kept and the rest forgotten. Exactly, with R as in these rows, (1 - s) / (1 + s R) (derived:
     the two top vectors are the normalised sums of the rows).
@@ -95,7 +93,7 @@ def kept_share_error(s: float, R: float | Float[Array, ""]) -> float | Float[Arr
     return (1.0 / s - 1.0) / R
 
 
-def forgotten_row_error(R: float | Float[Array, ""]) -> float | Float[Array, ""]:
+def forgotten_row_error(R: Scalar) -> Scalar:
     """1 / R^2: sin^2 of an algorithm that forgets the one row that matters, R the energy of the
     special row (`matsense.problems.memory_streams.special_row`). Derived to leading order; the
     lower bound of [kacham2024], 1 - Omega(1/R^2) with O(h d / R) bits, speaks of every algorithm.

@@ -5,12 +5,12 @@ from typing import Any
 from matsense.errors import InvalidInput, nearest
 from matsense.problems.streaming import check_stream
 from matsense.solvers.block_power import check_blocks
-from sims.studies.streaming_eig import power_trials as trials
+from sims.studies.streaming_eig import power_trials
 from sims.study import Sweep
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
-# R in units of d / l around Frequent Directions' threshold.
-RATIOS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+# Frequent Directions' threshold is near d / (2 l).
+SKETCHED = (2.8, 4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0, 90.0, 128.0)
 KINDS = ("mixed", "heavy-tailed", "shared", "special")
 
 
@@ -23,22 +23,21 @@ def check(
     share: float = 0.5,
     carriers: float = 1.0,
     method: str = "oracle",
-    blocks: int = trials.BLOCKS,
-    ratio: float | None = None,
+    blocks: int = power_trials.BLOCKS,
     l: int = 8,  # noqa: E741 - the papers' letter
     belief: float = 1.0,
     chunk: int = 1,
     tail: int = 0,
-    **counts: int,
+    trials: int = 1,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a pass over it."""
     if l < 1:
         raise InvalidInput(f"l = {l}", "a sketch has a row or more", "give l = 1 or more")
-    check_stream(n, tail or d, R if ratio is None else ratio * d / l, h, order)
+    check_stream(n, tail or d, R, h, order)
     check_blocks(n, blocks)
-    if method not in trials.METHODS:
+    if method not in power_trials.METHODS:
         rule = "there is no such method"
-        raise InvalidInput(f"method = {method}", rule, nearest(method, trials.METHODS))
+        raise InvalidInput(f"method = {method}", rule, nearest(method, power_trials.METHODS))
     if not 0 <= share <= 1:
         raise InvalidInput(f"share = {share}", "a share of the energy", "give 0 to 1")
     if not d / n <= carriers <= 1:
@@ -48,7 +47,7 @@ def check(
         raise InvalidInput(f"belief = {belief}", "it must be positive", "give belief > 0")
     if not 0 <= tail <= d:
         raise InvalidInput(f"tail = {tail}", f"at most d = {d} coordinates", f"give 0 to {d}")
-    for name, count in {"chunk": chunk, **counts}.items():
+    for name, count in {"chunk": chunk, "trials": trials}.items():
         if count < 1:
             raise InvalidInput(f"{name} = {count}", "there is one or more", "give 1 or more")
 
@@ -89,8 +88,10 @@ def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
 
 
 def passes(name: str, **groups: Any) -> Sweep:
-    """Passes of methods over n = 8000 rows in d = 100 coordinates."""
-    shape = {"n": (8000,), "d": (100,), "chunk": (500,)}
+    """Passes of methods over n = 16000 rows in d = 50 coordinates: n is 80 times D = d ln d, so
+    that no light row is among the heavy ones by chance, however large R is.
+    """
+    shape = {"n": (16_000,), "d": (50,), "chunk": (1000,)}
     instance = {
         "R": GAPS,
         "h": (8,),
@@ -101,20 +102,26 @@ def passes(name: str, **groups: Any) -> Sweep:
         "method": ("oracle",),
         **groups.pop("instance"),
     }
-    return sweep(name, trials.rows_of, trials.pass_trial, shape=shape, instance=instance, **groups)
-
-
-def directions(name: str, trial: Any = trials.pass_trial, **shape: Any) -> Sweep:
-    """Frequent Directions around its threshold, R = ratio d / l."""
     return sweep(
         name,
-        trials.rows_at,
+        power_trials.rows_of,
+        power_trials.pass_trial,
+        shape=shape,
+        instance=instance,
+        **groups,
+    )
+
+
+def directions(name: str, trial: Any, quick: Any = None, **axes: Any) -> Sweep:
+    """Frequent Directions on both sides of its threshold."""
+    return sweep(
+        name,
+        power_trials.flat_rows,
         trial,
-        shape={"n": (4000,), "d": (256,), "l": (4,), "tail": (0,), **shape},
-        instance={"ratio": RATIOS, "method": ("directions",)},
+        shape={"n": (4000,), "d": (256,), "l": (4,), "tail": (0,), **axes},
+        instance={"R": SKETCHED},
         seeds=6,
-        quick={"ratio": RATIOS[::2]},
-        quick_seeds=2,
+        quick={"n": (2000,), "R": SKETCHED[::2][:5], **(quick or {})},
     )
 
 
@@ -122,17 +129,16 @@ sweeps = (
     passes(
         "power",
         instance={
-            "h": (8, 64),
+            "h": (8, 32),
             "share": (0.0, 0.5, 1.0),
             "method": ("oracle", "guessed"),
         },
         seeds=4,
         quick={"h": (8,), "R": (4.0, 128.0, 4096.0)},
-        quick_seeds=1,
     ),
     passes(
         "memory",
-        instance={"R": (64.0,), "h": (4, 16, 64), "belief": (1.0, 1 / 256)},
+        instance={"R": (64.0,), "h": (2, 8, 32), "belief": (1.0, 1 / 256)},
         seeds=4,
         quick_seeds=3,
     ),
@@ -148,7 +154,6 @@ sweeps = (
         },
         seeds=6,
         quick={"R": (16.0, 128.0, 1024.0)},
-        quick_seeds=1,
     ),
     passes(
         "baselines",
@@ -159,8 +164,8 @@ sweeps = (
     ),
     sweep(
         "blocks",
-        trials.rows_of,
-        trials.blocks_trial,
+        power_trials.rows_of,
+        power_trials.blocks_trial,
         shape={"n": (20_000,), "d": (200,), "trials": (64,)},
         instance={"R": (4.0, 16.0, 64.0, 256.0, 1024.0)},
         lane={"blocks": (8,), "grouped": (0.0, 1.0)},
@@ -171,8 +176,8 @@ sweeps = (
     ),
     sweep(
         "more_blocks",
-        trials.rows_of,
-        trials.blocks_trial,
+        power_trials.rows_of,
+        power_trials.blocks_trial,
         shape={"n": (20_000,), "d": (200,), "trials": (64,)},
         instance={"R": (64.0,)},
         lane={"blocks": (4, 8, 16, 32), "grouped": (0.0, 1.0)},
@@ -182,20 +187,20 @@ sweeps = (
     ),
     sweep(
         "few_blocks",
-        trials.rows_of,
-        trials.blocks_trial,
+        power_trials.rows_of,
+        power_trials.blocks_trial,
         shape={"n": (12_000,), "d": (64, 256), "trials": (32,)},
         instance={"R": (2.0, 4.0, 16.0)},
         lane={"blocks": (1, 2, 3, 4, 5, 6, 7, 8), "grouped": (0.0,)},
         lanes_wide=8,
         seeds=3,
-        quick={"n": (4000,), "d": (64,)},
+        quick={"n": (4000,), "d": (100,)},
         quick_seeds=1,
     ),
     Sweep(
         "subsets",
-        trials.subset_rows,
-        trials.subsets_trial,
+        power_trials.subset_rows,
+        power_trials.subsets_trial,
         shape={"kind": KINDS, "n": (400,), "d": (20,), "sets": (16,)},
         instance={"R": (2.0, 8.0, 64.0)},
         lane={"foreign": (0.0, 1.0)},
@@ -209,8 +214,8 @@ sweeps = (
     ),
     Sweep(
         "kept",
-        trials.shared_rows,
-        trials.kept_trial,
+        power_trials.shared_rows,
+        power_trials.kept_trial,
         shape={"h": (64,), "d": (65,)},
         instance={"R": (8.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)},
         lane={"s": (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)},
@@ -221,8 +226,8 @@ sweeps = (
     ),
     Sweep(
         "forgotten",
-        trials.special_rows,
-        trials.forgetting_trial,
+        power_trials.special_rows,
+        power_trials.forgetting_trial,
         shape={"h": (32,), "q": (64,)},
         instance={"R": (8.0, 32.0, 128.0, 512.0, 2048.0)},
         lane={"keeps": (0.0, 1.0)},
@@ -231,15 +236,29 @@ sweeps = (
         instances_wide=5,
         lanes_wide=2,
     ),
-    directions("directions_l", l=(4, 8, 16)),
-    directions("directions_d", d=(128, 256, 512)),
+    directions("directions_l", power_trials.directions_trial, l=(4, 8, 16)),
+    directions(
+        "directions_d",
+        power_trials.directions_trial,
+        d=(128, 256, 512),
+        quick={"d": (64, 128, 256)},
+    ),
+    # The controls of these two: a sketch, and a tail, of one size whatever l and d are.
+    directions("one_sketch", power_trials.one_sketch_trial, l=(4, 8, 16)),
+    directions(
+        "one_tail",
+        power_trials.directions_trial,
+        d=(128, 256, 512),
+        tail=(128,),
+        quick={"d": (64, 128, 256), "tail": (64,)},
+    ),
     sweep(
         "equal_memory",
-        trials.rows_of,
-        trials.pass_trial,
-        shape={"n": (8000,), "d": (256,), "l": (4,)},
+        power_trials.flat_rows,
+        power_trials.pass_trial,
+        shape={"n": (8000,), "d": (256,), "l": (4,), "tail": (0,)},
         instance={"R": (4.0, 8.0), "method": ("directions", "rates")},
         seeds=6,
-        quick_seeds=2,
+        quick={"n": (2000,)},
     ),
 )

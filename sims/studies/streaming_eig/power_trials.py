@@ -50,17 +50,11 @@ def rows_of(
     return streaming.draw(key, n, d, R, h, share, carriers=carriers, order=order)  # type: ignore[arg-type]
 
 
-def rows_at(key: Array, n: int, d: int, ratio: Array, l: int, tail: int = 0) -> Stream:  # noqa: E741
-    """Light rows with R = ratio d / l. With `tail` their first `tail` coordinates alone are used,
-    and R is still in units of d / l.
-    """
-    R = ratio * d / l
-    if not tail:
-        return streaming.draw(key, n, d, R)
-    small = streaming.draw(key, n, tail, R)
-    rows, v1 = (
-        jnp.pad(x, (*((0, 0),) * (x.ndim - 1), (0, d - tail))) for x in (small.rows, small.v1)
-    )
+def flat_rows(key: Array, n: int, d: int, R: Array, tail: int) -> Stream:
+    """Light rows whose energy is in their first `tail` coordinates; in all d with `tail` = 0."""
+    small = streaming.draw(key, n, tail or d, R)
+    over = (0, d - small.v1.shape[0])
+    rows, v1 = jnp.pad(small.rows, ((0, 0), over)), jnp.pad(small.v1, over)
     return Stream(rows, v1, small.lambda1, small.lambda2)
 
 
@@ -132,6 +126,16 @@ def pass_trial(
         bound = theory.growth_certificate(eta, instance.lambda2, last.s, start)
         seen["certificate"] = jnp.max(jnp.sqrt(instance.sin2(last.V)) - bound)
     return seen
+
+
+def directions_trial(instance: Stream, key: Array, l: int) -> Quantities:  # noqa: E741
+    """Frequent Directions with l rows."""
+    return pass_trial(instance, key, "directions", l=l)
+
+
+def one_sketch_trial(instance: Stream, key: Array, l: int) -> Quantities:  # noqa: E741
+    """Frequent Directions with 8 rows, whatever l is said to be."""
+    return pass_trial(instance, key, "directions", l=8)
 
 
 def blocks_trial(
@@ -214,7 +218,7 @@ def subsets_trial(instance: Stream, key: Array, foreign: Array, sets: int) -> Qu
     n, d = instance.rows.shape
     size = jnp.sum(instance.rows**2, axis=1)
     heavy = size * level_of(d) >= jnp.sum(size)
-    shares = (jnp.arange(sets) + 0.5) / sets
+    shares = (jnp.arange(float(sets)) + 0.5) / sets
     blind = jax.vmap(lambda k, s: memory_streams.kept_blindly(k, n, s))
     kept = jnp.concatenate([heavy[None], ~heavy[None], blind(jax.random.split(key, sets), shares)])
     rows = jnp.where(foreign > 0, jnp.roll(instance.rows, 1, axis=1), instance.rows)

@@ -44,6 +44,7 @@ def refuse(sweep: Sweep, **changed: object) -> str:
         ("directions_l", "l", 0),
         ("directions_l", "R", 0.5),
         ("one_tail", "tail", 1000),
+        ("one_sketch", "l", 0),
         ("kept", "h", 65),
         ("kept", "s", 0.0),
         ("kept", "s", 0.001),

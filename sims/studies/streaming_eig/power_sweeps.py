@@ -10,7 +10,7 @@ from sims.study import Sweep
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 # Frequent Directions' threshold is near d / (2 l).
-SKETCHED = (2.8, 4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0, 90.0, 128.0)
+SKETCHED = (2.8, 4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0)
 KINDS = ("mixed", "heavy-tailed", "shared", "special")
 
 
@@ -112,16 +112,17 @@ def passes(name: str, **groups: Any) -> Sweep:
     )
 
 
-def directions(name: str, trial: Any, quick: Any = None, **axes: Any) -> Sweep:
+def directions(name: str, trial: Any = power_trials.pass_trial, **groups: Any) -> Sweep:
     """Frequent Directions on both sides of its threshold."""
+    shape = {"n": (4000,), "d": (192,), "l": (6,), "tail": (0,), **groups.pop("shape")}
     return sweep(
         name,
         power_trials.flat_rows,
         trial,
-        shape={"n": (4000,), "d": (256,), "l": (4,), "tail": (0,), **axes},
-        instance={"R": SKETCHED},
-        seeds=6,
-        quick={"n": (2000,), "R": SKETCHED[::2][:5], **(quick or {})},
+        shape=shape,
+        instance={"R": SKETCHED, **groups.pop("instance", {"method": ("directions",)})},
+        quick={"n": (2000,), "R": SKETCHED[::2], **groups.pop("quick", {})},
+        **{"seeds": 12, **groups},
     )
 
 
@@ -189,7 +190,7 @@ sweeps = (
         "few_blocks",
         power_trials.rows_of,
         power_trials.blocks_trial,
-        shape={"n": (12_000,), "d": (64, 256), "trials": (32,)},
+        shape={"n": (8000,), "d": (64, 256), "trials": (32,)},
         instance={"R": (2.0, 4.0, 16.0)},
         lane={"blocks": (1, 2, 3, 4, 5, 6, 7, 8), "grouped": (0.0,)},
         lanes_wide=8,
@@ -236,29 +237,29 @@ sweeps = (
         instances_wide=5,
         lanes_wide=2,
     ),
-    directions("directions_l", power_trials.directions_trial, l=(4, 8, 16)),
-    directions(
-        "directions_d",
-        power_trials.directions_trial,
-        d=(128, 256, 512),
-        quick={"d": (64, 128, 256)},
-    ),
+    directions("directions_l", shape={"l": (3, 6, 12)}),
+    directions("directions_d", shape={"d": (96, 192, 384)}, quick={"d": (48, 96, 192)}),
     # The controls of these two: a sketch, and a tail, of one size whatever l and d are.
-    directions("one_sketch", power_trials.one_sketch_trial, l=(4, 8, 16)),
+    sweep(
+        "one_sketch",
+        power_trials.flat_rows,
+        power_trials.one_sketch_trial,
+        shape={"n": (4000,), "d": (192,), "tail": (0,)},
+        instance={"R": SKETCHED},
+        lane={"l": (3, 6, 12)},
+        seeds=12,
+        quick={"n": (2000,), "R": SKETCHED[::2]},
+    ),
     directions(
         "one_tail",
-        power_trials.directions_trial,
-        d=(128, 256, 512),
-        tail=(128,),
-        quick={"d": (64, 128, 256), "tail": (64,)},
+        shape={"d": (96, 192, 384), "tail": (96,)},
+        quick={"d": (48, 96, 192), "tail": (48,)},
     ),
-    sweep(
+    directions(
         "equal_memory",
-        power_trials.flat_rows,
-        power_trials.pass_trial,
-        shape={"n": (8000,), "d": (256,), "l": (4,), "tail": (0,)},
+        shape={"l": (3,)},
         instance={"R": (4.0, 8.0), "method": ("directions", "rates")},
+        quick={"R": (4.0, 8.0)},
         seeds=6,
-        quick={"n": (2000,)},
     ),
 )

@@ -128,14 +128,9 @@ def pass_trial(
     return seen
 
 
-def directions_trial(instance: Stream, key: Array, l: int) -> Quantities:  # noqa: E741
-    """Frequent Directions with l rows."""
-    return pass_trial(instance, key, "directions", l=l)
-
-
-def one_sketch_trial(instance: Stream, key: Array, l: int) -> Quantities:  # noqa: E741
-    """Frequent Directions with 8 rows, whatever l is said to be."""
-    return pass_trial(instance, key, "directions", l=8)
+def one_sketch_trial(instance: Stream, key: Array, l: Array) -> Quantities:  # noqa: E741
+    """Frequent Directions with 6 rows, whatever l is said to be."""
+    return {**pass_trial(instance, key, "directions", l=6), "said": l}
 
 
 def blocks_trial(

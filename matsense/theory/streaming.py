@@ -30,7 +30,7 @@ def growth_certificate(
     return jnp.sqrt(0.5 * eta * lambda2 * -jnp.expm1(-2.0 * s)) + start * jnp.exp(-s)
 
 
-def hard_log_ratio(R: Scalar, eta: Scalar, m: float = math.inf) -> Scalar:
+def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:
     """ln of the squared growth of e_1 over that of a light coordinate, on the instance D6.
 
     2 (R ln(1 + eta) - m ln(1 + eta / m)); instances have whole R, the law is drawn between them.
@@ -40,7 +40,7 @@ def hard_log_ratio(R: Scalar, eta: Scalar, m: float = math.inf) -> Scalar:
 
 
 def hard_failure(
-    log_d: float, R: Scalar, eta: Scalar, m: float = math.inf, level: float = 0.5
+    log_d: float, R: Scalar, eta: Scalar, m: float | int = math.inf, level: float = 0.5
 ) -> Scalar:
     """D6: probability that Oja's answer at a fixed rate has sin^2 > level, exactly (derived).
 
@@ -55,7 +55,7 @@ def hard_failure(
     return stats.f.cdf((d - 1) * np.exp(above - hard_log_ratio(R, eta, m)), 1, d - 1)
 
 
-def best_hard_failure(log_d: float, R: Scalar, m: float = math.inf) -> Scalar:
+def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Scalar:
     """D6's failure probability at the best fixed rate, (1 + eta) / (1 + eta / m) = R."""
     R = np.asarray(R, dtype=float)
     return hard_failure(log_d, R, (R - 1) / (1 - R / m), m)

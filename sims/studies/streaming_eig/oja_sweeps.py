@@ -9,6 +9,7 @@ from sims.studies.streaming_eig import oja_trials as trials
 from sims.study import Sweep
 
 KINDS = ("random", "energy", "ascending", "descending", "blocks", "signed", "heavy-tailed")
+GAPS = (16.0, 22.0, 26.0, 30.0, 34.0, 38.0, 42.0, 46.0, 50.0, 54.0, 58.0, 62.0, 70.0)
 DIMENSIONS = tuple(2**e for e in range(6, 13))
 
 
@@ -79,7 +80,7 @@ sweeps = (
         "diagonal",
         trials.diagonal,
         trials.hard_trial,
-        shape={"d": DIMENSIONS, "m": (128,), "most": (8,), "starts": (128,)},
+        shape={"d": DIMENSIONS, "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)},
         seeds=3,
         quick={"d": (64, 256)},
@@ -88,7 +89,7 @@ sweeps = (
         "exponential",
         trials.diagonal,
         trials.exponential_trial,
-        shape={"d": (64, 1024), "m": (128,), "most": (8,), "starts": (128,)},
+        shape={"d": (64, 1024), "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0)},
         seeds=3,
         quick={"d": (64,)},
@@ -97,7 +98,7 @@ sweeps = (
         "mixed",
         trials.mixed,
         trials.hard_trial,
-        shape={"d": DIMENSIONS[::2], "m": (128,), "most": (16,), "starts": (128,)},
+        shape={"d": DIMENSIONS[::2], "m": (64,), "most": (16,), "starts": (64,)},
         instance={"R": (3.0, 4.0, 5.0, 8.0, 12.0, 16.0)},
         seeds=3,
         quick={"d": (256,)},
@@ -106,14 +107,19 @@ sweeps = (
         "gap",
         trials.mixed,
         trials.gap_trial,
-        shape={"d": (128, 256, 1024, 4096), "m": (64,), "most": (100,), "starts": (128,)},
-        instance={
-            "R": (16.0, 22.0, 26.0, 30.0, 34.0, 38.0, 42.0, 46.0, 50.0, 54.0, 58.0, 62.0, 70.0),
-            "C": (2.0,),
-            "grows": (1.0, 0.0),
-        },
-        seeds=3,
-        quick={"d": (128, 1024)},
+        shape={"d": (128, 256, 1024, 4096), "m": (16,), "most": (100,), "starts": (64,)},
+        instance={"R": GAPS, "C": (2.0,), "grows": (1.0,)},
+        seeds=5,
+        quick={"d": (128, 1024), "R": GAPS[::2]},
+    ),
+    sweep(
+        "gap_constant",
+        trials.mixed,
+        trials.gap_trial,
+        shape={"d": (128, 1024), "m": (16,), "most": (100,), "starts": (64,)},
+        instance={"R": GAPS, "C": (2.0,), "grows": (0.0,)},
+        seeds=5,
+        quick={"R": GAPS[::2]},
     ),
     sweep(
         "light_gap",

@@ -25,7 +25,8 @@ def failure(ax: Axes, runs: list[Run]) -> None:
     title = "diagonal instance: Oja at its best fixed rate"
     drawing.panel(ax, "c", title, "$R\\,/\\,R^*(d)$", "P[$\\sin^2>1/2$]")
     chosen = section(runs, "diagonal", "d", "R")
-    for index, d in enumerate(values(chosen, "d")[::2]):
+    ds = values(chosen, "d")
+    for index, d in enumerate(sorted({*ds[:1], *ds[len(ds) // 2 :][:1], *ds[-1:]})):
         same = [run for run in chosen if run.params["d"] == d]
         star = theory.hard_threshold(math.log(d))
         for R in values(same, "R"):
@@ -78,7 +79,7 @@ def thresholds(ax: Axes, runs: list[Run]) -> None:
                 located.append(found)
         if places:
             drawing.points_with_range(ax, places, located, index, label)
-    ax.set_xticks([6, 12, *BEYOND], [f"{e}" for e in (6, 12, *BEYOND)])
+    drawing.plain_ticks(ax, (6, 12, *BEYOND))
     drawing.legend(ax)
 
 
@@ -86,9 +87,8 @@ def gap(ax: Axes, runs: list[Run]) -> None:
     """Price and Xun's success against R / ln d."""
     title = "Price-Xun in random order (C = 2; light rows: 10)"
     drawing.panel(ax, "e", title, "R / ln d", "P[$\\sin^2\\leq 1/4$]", "log linear")
-    fields = [("mixed", "gap"), ("light", "light_gap")]
     index = 0
-    for name, sweep in fields:
+    for name, sweep in (("mixed", "gap"), ("light", "light_gap")):
         chosen = section(runs, sweep, "d", "R")
         for d in values(chosen, "d"):
             same = [run for run in chosen if run.params["d"] == d]
@@ -109,7 +109,7 @@ def gap(ax: Axes, runs: list[Run]) -> None:
 
 def certificate(ax: Axes, runs: list[Run]) -> None:
     """D0: every look of every rate and start against its bound."""
-    title = "growth certificate D0: every look, rate and start"
+    title = "growth certificate D0: looks at rates and starts after $s>1$"
     drawing.panel(ax, "a", title, "bound", "$\\|Pv\\|$", "log log")
     chosen = [run for run in runs if run.sweep == "certificate" and run.status == "ok"]
     rng = np.random.default_rng(0)
@@ -117,8 +117,11 @@ def certificate(ax: Axes, runs: list[Run]) -> None:
         same = [run for run in chosen if run.params["kind"] == kind]
         off = np.concatenate([np.sqrt(run.quantities["sin2"]).ravel() for run in same])
         excess = np.concatenate([run.quantities["certificate"].ravel() for run in same])
-        # The looks nearest their bound, and a sample of the others: there are some 10^5.
         bound = off - excess
+        # Before any growth both sides are ||P v_0||.
+        grown = np.concatenate([run.quantities["s"].ravel() for run in same]) > 1
+        off, bound = off[grown], bound[grown]
+        # The looks nearest their bound, and a sample of the others: there are some 10^5.
         ratio = off / bound
         shown = np.concatenate(
             [np.argsort(ratio)[-40:], rng.choice(len(off), min(80, len(off)), replace=False)]
@@ -130,10 +133,10 @@ def certificate(ax: Axes, runs: list[Run]) -> None:
     if not chosen:
         drawing.empty(ax)
         return
-    line = np.geomspace(1e-3, 30, 10)
+    line = np.geomspace(1e-2, 1.5, 10)
     drawing.theory(ax, line, line, label="bound")
-    ax.set_xlim(3e-3, 40)
-    ax.set_ylim(1e-4, 1.6)
+    ax.set_xlim(0.03, 50)
+    ax.set_ylim(1e-3, 1.6)
     drawing.legend(ax, "largest ratio to the bound")
 
 
@@ -151,6 +154,7 @@ def order(ax: Axes, runs: list[Run]) -> None:
         drawing.points_with_range(ax, Rs, rows, index, name)
     ax.axhline(1.0, color="black", linewidth=1.0, label="worst case D0")
     ax.axhline(1 / 3, color="black", linewidth=1.0, linestyle="--", label="a third of it")
+    ax.set_xlim(Rs[0] / 2, Rs[-1] * 2)
     drawing.plain_ticks(ax, Rs)
     drawing.legend(ax)
 

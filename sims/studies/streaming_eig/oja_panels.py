@@ -144,7 +144,7 @@ def order(ax: Axes, runs: list[Run]) -> None:
     """The same rows grouped by the sign of their cross-terms, and shuffled."""
     title = "Oja, cross-terms grouped by sign / same rows shuffled"
     drawing.panel(ax, "f", title, "R", "$\\sin^2/(\\eta\\lambda_2/2)$", "log log")
-    chosen = section(runs, "worst", "R")
+    chosen = section(runs, "worst", "R", order="signs")
     if not chosen:
         drawing.empty(ax)
         return

@@ -20,6 +20,7 @@ def check(
     m: int = 0,
     most: int = 0,
     kind: str = "random",
+    order: str = "random",
     starts: int = 1,
     C: float = 1.0,
     speed: float = 1.0,
@@ -29,8 +30,9 @@ def check(
     if m or most:
         check_hard(d, R, m, most)
     else:
-        order = "random" if kind in ("signed", "heavy-tailed", "jumping") else kind
         check_stream(n, d, R, order=order)
+        if kind not in ("signed", "heavy-tailed", "jumping"):
+            check_stream(n, d, R, h=5, order=kind)
     if starts < 1:
         rule = "there is at least one start"
         raise InvalidInput(f"starts = {starts}", rule, "give starts = 1 or more")
@@ -71,7 +73,7 @@ sweeps = (
         "worst",
         trials.signed_rows,
         trials.worst_trial,
-        shape={"n": (20_000,), "d": (20,)},
+        shape={"n": (20_000,), "d": (20,), "order": ("signs", "random")},
         instance={"R": (16.0, 64.0), "speed": (5.0,)},
         seeds=10,
         quick={"R": (16.0,)},

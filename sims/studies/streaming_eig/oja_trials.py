@@ -40,9 +40,9 @@ def stream_of(key: PRNGKeyArray, kind: str, n: int, d: int, R: Array) -> Stream:
     return streaming.draw(key, n, d, R, h=5, share=0.5, order=kind)  # type: ignore[arg-type]
 
 
-def signed_rows(key: PRNGKeyArray, n: int, d: int, R: Array) -> Stream:
-    """Rows with equal cross-terms, in the order that is nearly the worst."""
-    return streaming.signed(key, n, d, R, "signs")
+def signed_rows(key: PRNGKeyArray, n: int, d: int, R: Array, order: str) -> Stream:
+    """Rows with equal cross-terms: in the order "signs", which is nearly the worst, or another."""
+    return streaming.signed(key, n, d, R, order)  # type: ignore[arg-type]
 
 
 def light_rows(key: PRNGKeyArray, n: int, d: int, R: Array) -> Stream:

@@ -67,7 +67,7 @@ def certificate_trial(instance: Stream, key: Any, credit: Array, starts: int) ->
     solver = oja(fixed(eta), d, eta.shape[0])
     state = solver.init(key)
     seen = _certified(instance, state, eta, 10, 10, credit)
-    return {"t": jnp.arange(1, 11) * (instance.rows.shape[0] // 10), **seen}
+    return {"t": jnp.arange(1, 11) * (instance.rows.shape[0] // 10), "R": instance.gap, **seen}
 
 
 def worst_trial(instance: Stream, key: Any, speed: Array) -> Quantities:

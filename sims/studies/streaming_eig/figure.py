@@ -9,6 +9,7 @@ from matsense.claims import Run
 from matsense.judge import Verdict
 from sims import drawing
 from sims.studies.streaming_eig import oja_panels as oja
+from sims.studies.streaming_eig import power_panels as power
 
 Panel = Callable[[Axes, list[Run]], None]
 
@@ -16,10 +17,19 @@ Panel = Callable[[Axes, list[Run]], None]
 def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
     """Each panel says so if the sweep has no runs for it."""
     panels: list[Panel] = [
-        oja.certificate,
+        power.upper,
+        power.baselines,
         oja.failure,
         oja.thresholds,
         oja.gap,
+        power.limit,
+        power.blocks,
+        power.memory,
+        power.kept,
+        power.half,
+        power.directions,
+        power.subsets,
+        oja.certificate,
         oja.order,
         oja.speed,
     ]

@@ -110,7 +110,7 @@ def gap(ax: Axes, runs: list[Run]) -> None:
 def certificate(ax: Axes, runs: list[Run]) -> None:
     """D0: every look of every rate and start against its bound."""
     title = "growth certificate D0: looks at rates and starts after $s>1$"
-    drawing.panel(ax, "a", title, "bound", "$\\|Pv\\|$", "log log")
+    drawing.panel(ax, "m", title, "bound", "$\\|Pv\\|$", "log log")
     chosen = [run for run in runs if run.sweep == "certificate" and run.status == "ok"]
     rng = np.random.default_rng(0)
     for index, kind in enumerate(values(chosen, "kind")):
@@ -143,7 +143,7 @@ def certificate(ax: Axes, runs: list[Run]) -> None:
 def order(ax: Axes, runs: list[Run]) -> None:
     """The same rows grouped by the sign of their cross-terms, and shuffled."""
     title = "Oja, cross-terms grouped by sign / same rows shuffled"
-    drawing.panel(ax, "f", title, "R", "$\\sin^2/(\\eta\\lambda_2/2)$", "log log")
+    drawing.panel(ax, "n", title, "R", "$\\sin^2/(\\eta\\lambda_2/2)$", "log log")
     chosen = section(runs, "worst", "R", order="signs")
     if not chosen:
         drawing.empty(ax)
@@ -164,7 +164,7 @@ def speed(ax: Axes, runs: list[Run]) -> None:
 
     Not from the runs: from the benchmark's committed record, whose machine it names.
     """
-    drawing.panel(ax, "l", "speed of Oja's method (bench record)", "", "rows x lanes / s")
+    drawing.panel(ax, "o", "speed of Oja's method (bench record)", "", "rows x lanes / s")
     if not RECORD.exists():
         drawing.empty(ax)
         return

@@ -28,13 +28,18 @@ def oja_sparse(
     def one(V: Array, row: tuple[Array, Array, Array]) -> tuple[Array, None]:
         at, a, size = row
         grown = jnp.expm1(eta * size) / jnp.where(size > 0.0, size, 1.0) if exponential else eta
-        # Slices, not gather and scatter: those are loops of their own on a CPU.
-        parts = [jax.lax.dynamic_slice_in_dim(V, at[j], 1) for j in range(k)]
-        c = grown * sum((a[j] * parts[j] for j in range(1, k)), a[0] * parts[0])
-        for j in range(k):
-            part = jax.lax.dynamic_slice_in_dim(V, at[j], 1) if j else parts[0]
-            V = jax.lax.dynamic_update_slice_in_dim(V, part + a[j] * c, at[j], 0)
-        return V, None
+
+        # One slice and one update of V in each loop: with two, or with gather and scatter, the
+        # compiler copies V for every row.
+        def read(j: Array, c: Array) -> Array:
+            return c + a[j] * jax.lax.dynamic_slice_in_dim(V, at[j], 1)
+
+        def write(j: Array, V: Array) -> Array:
+            moved = jax.lax.dynamic_slice_in_dim(V, at[j], 1) + a[j] * c
+            return jax.lax.dynamic_update_slice_in_dim(V, moved, at[j], 0)
+
+        c = grown * jax.lax.fori_loop(0, k, read, jnp.zeros((1, eta.shape[0])))
+        return jax.lax.fori_loop(0, k, write, V), None
 
     V, _ = jax.lax.scan(one, state.V, (columns, values, norm2))
     norm = jnp.linalg.norm(V, axis=0)

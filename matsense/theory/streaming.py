@@ -110,7 +110,7 @@ def frequent_directions_gap(d: int, l: int) -> float:  # noqa: E741 - the papers
     return d / l
 
 
-def hard_log_ratio(R: Scalar, eta: Scalar, m: float = math.inf) -> Scalar:
+def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:
     """ln of the squared growth of e_1 over that of a light coordinate, on the instance D6.
 
     2 (R ln(1 + eta) - m ln(1 + eta / m)); instances have whole R, the law is drawn between them.
@@ -120,7 +120,7 @@ def hard_log_ratio(R: Scalar, eta: Scalar, m: float = math.inf) -> Scalar:
 
 
 def hard_failure(
-    log_d: float, R: Scalar, eta: Scalar, m: float = math.inf, level: float = 0.5
+    log_d: float, R: Scalar, eta: Scalar, m: float | int = math.inf, level: float = 0.5
 ) -> Scalar:
     """D6: probability that Oja's answer at a fixed rate has sin^2 > level, exactly (derived).
 
@@ -135,7 +135,7 @@ def hard_failure(
     return stats.f.cdf((d - 1) * np.exp(above - hard_log_ratio(R, eta, m)), 1, d - 1)
 
 
-def best_hard_failure(log_d: float, R: Scalar, m: float = math.inf) -> Scalar:
+def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Scalar:
     """D6's failure probability at the best fixed rate, (1 + eta) / (1 + eta / m) = R."""
     R = np.asarray(R, dtype=float)
     return hard_failure(log_d, R, (R - 1) / (1 - R / m), m)

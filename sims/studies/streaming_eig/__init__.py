@@ -8,15 +8,22 @@ and instances are reconstructed), and the laws D0 to D9 derived in `matsense.the
 Example: `python -m sims.sweep streaming_eig --set diagonal.d=64,128 --set diagonal.R=2,3,4,5`.
 """
 
-from sims.studies.streaming_eig import figure, laws, oja_claims, oja_sweeps
+from sims.studies.streaming_eig import (
+    figure,
+    laws,
+    oja_claims,
+    oja_sweeps,
+    power_claims,
+    power_sweeps,
+)
 from sims.study import Study
 
 study = Study(
     title="The top eigenvector of a row stream",
     paper="Kacham, Woodruff, NeurIPS 2024, arXiv 2412.11963; Price, Xun, FOCS 2024",
     cite="kacham2024",
-    sweeps=oja_sweeps.sweeps,
-    claims=oja_claims.claims,
+    sweeps=(*oja_sweeps.sweeps, *power_sweeps.sweeps),
+    claims=(*oja_claims.claims, *power_claims.claims),
     draw=figure.draw,
     fit=laws.fit,
     predicted=laws.predicted,

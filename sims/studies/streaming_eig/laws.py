@@ -1,7 +1,7 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matsense.estimate import Estimate
 from matsense.rates import Fit
 from matsense.solvers.price_xun import rates
 from matsense.theory import streaming as theory
+from matsense.trends import Trend
 from sims.studies.streaming_eig.oja_trials import FAILS_MIXED, GAP_RATES
 from sims.study import Params
 
@@ -19,7 +20,8 @@ from sims.study import Params
 ONE_OF_MANY = 1e-5
 # Rounding that a deterministic bound is allowed, float64.
 ROUNDING = 1e-12
-GAP_GRID = rates(*GAP_RATES).tolist()
+# The largest rate that Price and Xun's rule may take on D7, where ||x||^2 = 2.
+TOP_RATE = max(eta for eta in rates(*GAP_RATES).tolist() if 2 * eta < 1)
 
 
 def of(
@@ -85,6 +87,18 @@ def outside_binomial(run: Run) -> float:
     return float(np.max(np.maximum(np.maximum(low - closed, closed - high), 0.0)))
 
 
+def located(runs: Sequence[Run], quantity: str, level: float) -> list[float]:
+    """R where a failing share, least over rates, falls through the level: one number a seed."""
+    found = []
+    for seed in sorted({run.seed for run in runs}):
+        same = [run for run in runs if run.seed == seed]
+        shares = [Estimate(least(quantity)(run)) for run in same]
+        estimate = Trend("crossing", "R", level=level).of([r.params["R"] for r in same], shares)
+        if not math.isnan(estimate.value):
+            found.append(estimate.value)
+    return found
+
+
 def in_units_of_threshold(estimate: Estimate, params: Params) -> Estimate:
     """A located R over R*(d)."""
     return estimate.scaled(1 / theory.hard_threshold(math.log(params["d"])))
@@ -97,8 +111,7 @@ def per_log_d(estimate: Estimate, params: Params) -> Estimate:
 
 def in_units_of_mixed_law(estimate: Estimate, params: Params) -> Estimate:
     """A located R over D7's law for Price and Xun's rule, at the largest rate below 1/2."""
-    top = max(eta for eta in GAP_GRID if 2 * eta < 1)
-    return estimate.scaled(1 / theory.mixed_threshold(params["d"], params["C"], top))
+    return estimate.scaled(1 / theory.mixed_threshold(params["d"], params["C"], TOP_RATE))
 
 
 def fit(run: Run) -> Fit:

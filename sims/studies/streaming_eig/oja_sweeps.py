@@ -9,6 +9,7 @@ from sims.studies.streaming_eig import oja_trials as trials
 from sims.study import Sweep
 
 KINDS = ("random", "energy", "ascending", "descending", "blocks", "signed", "heavy-tailed")
+GAPS = (16.0, 22.0, 26.0, 30.0, 34.0, 38.0, 42.0, 46.0, 50.0, 54.0, 58.0, 62.0, 70.0)
 DIMENSIONS = tuple(2**e for e in range(6, 13))
 
 
@@ -19,6 +20,7 @@ def check(
     m: int = 0,
     most: int = 0,
     kind: str = "random",
+    order: str = "random",
     starts: int = 1,
     C: float = 1.0,
     speed: float = 1.0,
@@ -28,8 +30,9 @@ def check(
     if m or most:
         check_hard(d, R, m, most)
     else:
-        order = "random" if kind in ("signed", "heavy-tailed", "jumping") else kind
         check_stream(n, d, R, order=order)
+        if kind not in ("signed", "heavy-tailed", "jumping"):
+            check_stream(n, d, R, h=5, order=kind)
     if starts < 1:
         rule = "there is at least one start"
         raise InvalidInput(f"starts = {starts}", rule, "give starts = 1 or more")
@@ -50,8 +53,8 @@ sweeps = (
         trials.stream_of,
         trials.certificate_trial,
         shape={"kind": (*KINDS, "jumping"), "n": (1000,), "d": (16,), "starts": (2,)},
-        instance={"R": (2.0, 32.0), "credit": (1.0,)},
-        seeds=64,
+        instance={"R": (2.0, 32.0, 512.0), "credit": (1.0,)},
+        seeds=48,
         instances_wide=16,
         quick={"kind": ("energy", "heavy-tailed", "jumping")},
         quick_seeds=16,
@@ -70,7 +73,7 @@ sweeps = (
         "worst",
         trials.signed_rows,
         trials.worst_trial,
-        shape={"n": (20_000,), "d": (20,), "starts": (8,)},
+        shape={"n": (20_000,), "d": (20,), "order": ("signs", "random")},
         instance={"R": (16.0, 64.0), "speed": (5.0,)},
         seeds=10,
         quick={"R": (16.0,)},
@@ -79,7 +82,7 @@ sweeps = (
         "diagonal",
         trials.diagonal,
         trials.hard_trial,
-        shape={"d": DIMENSIONS, "m": (128,), "most": (8,), "starts": (128,)},
+        shape={"d": DIMENSIONS, "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)},
         seeds=3,
         quick={"d": (64, 256)},
@@ -88,7 +91,7 @@ sweeps = (
         "exponential",
         trials.diagonal,
         trials.exponential_trial,
-        shape={"d": (64, 1024), "m": (128,), "most": (8,), "starts": (128,)},
+        shape={"d": (64, 1024), "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0)},
         seeds=3,
         quick={"d": (64,)},
@@ -97,7 +100,7 @@ sweeps = (
         "mixed",
         trials.mixed,
         trials.hard_trial,
-        shape={"d": DIMENSIONS[::2], "m": (128,), "most": (16,), "starts": (128,)},
+        shape={"d": DIMENSIONS[::2], "m": (64,), "most": (16,), "starts": (64,)},
         instance={"R": (3.0, 4.0, 5.0, 8.0, 12.0, 16.0)},
         seeds=3,
         quick={"d": (256,)},
@@ -106,20 +109,25 @@ sweeps = (
         "gap",
         trials.mixed,
         trials.gap_trial,
-        shape={"d": (128, 256, 1024, 4096), "m": (64,), "most": (100,), "starts": (128,)},
-        instance={
-            "R": (16.0, 22.0, 26.0, 30.0, 34.0, 38.0, 42.0, 46.0, 50.0, 54.0, 58.0, 62.0, 70.0),
-            "C": (2.0,),
-            "grows": (1.0, 0.0),
-        },
-        seeds=3,
-        quick={"d": (128, 1024)},
+        shape={"d": (128, 256, 1024, 4096), "m": (16,), "most": (100,), "starts": (64,)},
+        instance={"R": GAPS, "C": (2.0,), "grows": (1.0,)},
+        seeds=5,
+        quick={"d": (128, 1024), "R": GAPS[::2]},
+    ),
+    sweep(
+        "gap_constant",
+        trials.mixed,
+        trials.gap_trial,
+        shape={"d": (128, 1024), "m": (16,), "most": (100,), "starts": (64,)},
+        instance={"R": GAPS, "C": (2.0,), "grows": (0.0,)},
+        seeds=5,
+        quick={"R": GAPS[::2]},
     ),
     sweep(
         "light_gap",
         trials.light_rows,
         trials.light_gap_trial,
-        shape={"d": (32, 128), "n": (8_000,), "starts": (8,)},
+        shape={"d": (32, 128), "n": (32_000,), "starts": (8,)},
         instance={"R": (1.5, 2.0, 4.0, 16.0), "C": (10.0,)},
         seeds=3,
         quick={"d": (32,)},

@@ -242,8 +242,3 @@ def subsets(ax: Axes, runs: list[Run]) -> None:
     if shown:
         ax.axhline(1.0, color="black", linewidth=1.0)
     drawing.legend(ax, "hollow: control,\nforeign rows") if shown else drawing.empty(ax)
-
-
-PANELS = (
-    upper, baselines, limit, blocks, memory, kept, half, directions, subsets,
-)  # fmt: skip

@@ -28,7 +28,7 @@ def check(
     belief: float = 1.0,
     chunk: int = 1,
     tail: int = 0,
-    trials: int = 1,
+    trials: int = 2,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a pass over it."""
     if l < 1:
@@ -47,9 +47,10 @@ def check(
         raise InvalidInput(f"belief = {belief}", "it must be positive", "give belief > 0")
     if not 0 <= tail <= d:
         raise InvalidInput(f"tail = {tail}", f"at most d = {d} coordinates", f"give 0 to {d}")
-    for name, count in {"chunk": chunk, "trials": trials}.items():
-        if count < 1:
-            raise InvalidInput(f"{name} = {count}", "there is one or more", "give 1 or more")
+    if chunk < 1:
+        raise InvalidInput(f"chunk = {chunk}", "a chunk has a row or more", "give 1 or more")
+    if trials < 2:
+        raise InvalidInput(f"trials = {trials}", "a mean has an error from 2 on", "give 2 or more")
 
 
 def check_memory(

@@ -37,7 +37,7 @@ def upper(ax: Axes, runs: list[Run]) -> None:
     """kw-upper: block power's sin^2 against R, in random order and sorted, with its envelope."""
     title = "block power method: random order, and $v_1$ in the first half"
     drawing.panel(ax, "a", title, "R", "$\\sin^2$", "log log")
-    labels = {0.0: "light rows carry $v_1$", 0.5: "light and heavy", 1.0: "heavy rows"}
+    labels = {0.0: "light rows carry $v_1$", 0.5: "light and heavy", 1.0: "heavy rows (fall on)"}
     for index, (share, label) in enumerate(labels.items()):
         chosen = section(runs, "power", "R", share=share, h=8, method="oracle")
         if chosen and chosen[0].params["share"] == share:

@@ -240,7 +240,6 @@ sweeps = (
         "directions_l",
         shape={"l": (6, 12, 24)},
         quick={"d": (192,), "l": (4, 8, 16)},
-        quick_seeds=5,
     ),
     directions("directions_d", shape={"d": (96, 192, 384)}),
     # The controls of these two: a sketch, and a tail, of one size whatever l and d are.

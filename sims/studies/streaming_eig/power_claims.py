@@ -127,7 +127,7 @@ claims = (
         "equals",
         1.0,
         0.12,
-        control=plain("blocks", 1.0),
+        control=plain("more_blocks", 1.0),
         control_of="rows by falling energy along v1",
     ),
     Claim(
@@ -232,6 +232,7 @@ claims = (
         SIN2,
         "at most",
         own.LOST,
+        assumes="rates 1, 2, 4 ... times ln d / lambda_1, growth ln d (theirs: 10 ln d)",
         control=method("equal_memory", "directions"),
         control_of="Frequent Directions",
     ),

@@ -60,7 +60,7 @@ def upper(ax: Axes, runs: list[Run]) -> None:
 
 def baselines(ax: Axes, runs: list[Run]) -> None:
     """Every method's sin^2 against R on light and heavy rows in random order."""
-    title = "methods in random order, h = 8 heavy rows with half of the energy"
+    title = "methods in random order, light and 8 heavy rows"
     drawing.panel(ax, "b", title, "R", "$\\sin^2$", "log log")
     names = {
         "oja": "Oja, $\\eta=3\\ln d/\\lambda_1$",

@@ -16,13 +16,12 @@ from matsense.solvers.block_power import (
     chosen,
     kept_weights,
     level_of,
-    power_by_labels,
     powers_of_two,
-    random_labels,
     row_draws,
     top_right,
 )
 from matsense.solvers.noisy_power import minibatch_oja, noisy_power
+from matsense.solvers.power_by_labels import power_by_labels, random_labels
 
 N, D, T = 300, 12, 5
 PLAIN = streaming.draw(jax.random.key(0), N, D, 6.0)

@@ -40,7 +40,7 @@ def refuse(sweep: Sweep, **changed: object) -> str:
         ("half", "carriers", 0.0),
         ("blocks", "blocks", 20_001),
         ("blocks", "blocks", 0),
-        ("blocks", "trials", 0),
+        ("blocks", "trials", 1),
         ("directions_l", "l", 0),
         ("directions_l", "R", 0.5),
         ("one_tail", "tail", 1000),

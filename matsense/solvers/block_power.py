@@ -62,6 +62,7 @@ def block_power(
 
     Once a guess has stored `capacity` heavy rows, further ones go through the power method with
     q = 1, as if they were light: memory stays bounded, and nothing is lost but the guarantee.
+    Raises `InvalidInput` unless 1 <= blocks <= n.
     """
     D, many = level_of(d), guesses.shape[0]
     check_blocks(n, blocks)
@@ -171,34 +172,3 @@ def top_right(rows: Float[Array, "m d"]) -> Float[Array, " d"]:
         return jnp.where(jnp.any(rows != 0), u, 0.0)
     u = rows.T @ jnp.linalg.eigh(rows @ rows.T)[1][:, -1]
     return direction(u[:, None], jnp.zeros((d, 1)))[:, 0]
-
-
-def power_by_labels(
-    rows: Float[Array, "n d"],
-    labels: Int[Array, "n trials"],
-    Z: Float[Array, "d trials"],
-    blocks: Int[Array, ""] | int,
-    weights: Float[Array, "n trials"] | None = None,
-) -> Float[Array, "d trials"]:
-    """The power method of many trials that share the rows but not their order.
-
-    The order inside a block does not matter: a trial's permutation is the label of the block that
-    each row falls into, and `blocks` pairs of products with the whole matrix serve all trials.
-    A block without rows leaves its trial's vector as it is, so that trials of fewer blocks may
-    stand beside others. `weights` are those of `kept_weights`; a weight of 0 leaves a row out.
-    """
-
-    def one(b: Array, Z: Array) -> Array:
-        inner = rows @ Z
-        own = inner if weights is None else weights * inner
-        return direction(rows.T @ jnp.where(labels == b, own, 0.0), Z)
-
-    return jax.lax.fori_loop(0, blocks, one, Z)
-
-
-def random_labels(
-    key: PRNGKeyArray, n: int, trials: int, blocks: Int[Array, ""] | int
-) -> Int[Array, "n trials"]:
-    """Labels of uniformly random orders of n rows, one order a trial."""
-    place = jax.vmap(lambda k: jax.random.permutation(k, n))(jax.random.split(key, trials))
-    return (place * blocks // n).T

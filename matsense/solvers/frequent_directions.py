@@ -25,7 +25,8 @@ def frequent_directions(l: int, d: int) -> StreamSolver:  # noqa: E741 - the pap
     A full buffer is shrunk: its squared singular values fall by sigma_l^2, clipped at 0, which
     leaves l - 1 rows at most. Then 0 <= ||A x||^2 - ||B x||^2 <= ||A||_F^2 / l for unit x, and
     B^T B = A^T A if rank A < l [ghashami2016]. `read` shrinks once more and returns the top right
-    singular vector of what is left, of unit norm even if that is nothing.
+    singular vector of what is left, of unit norm even if that is nothing. Raises `InvalidInput`
+    for l < 1.
     """
     if l < 1:
         raise InvalidInput(f"l = {l}", "a sketch has a row or more", "give l = 1 or more")

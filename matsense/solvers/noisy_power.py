@@ -27,6 +27,7 @@ def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -
 
     The noisy power method [hardt2014] on batches of a stream; `noise` is in units of y, one lane
     a noise. Every batch is a fresh sample of the rows, which is the method's own noise.
+    Raises `InvalidInput` for batch < 1, as does `minibatch_oja`.
     """
 
     def finish(key: PRNGKeyArray) -> Finish:

@@ -10,7 +10,7 @@ from sims.study import Sweep
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 # Frequent Directions' threshold is near d / (2 l).
-SKETCHED = (2.8, 4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0)
+SKETCHED = (4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0)
 KINDS = ("mixed", "heavy-tailed", "shared", "special")
 
 
@@ -28,7 +28,7 @@ def check(
     belief: float = 1.0,
     chunk: int = 1,
     tail: int = 0,
-    trials: int = 1,
+    trials: int = 2,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a pass over it."""
     if l < 1:
@@ -47,9 +47,10 @@ def check(
         raise InvalidInput(f"belief = {belief}", "it must be positive", "give belief > 0")
     if not 0 <= tail <= d:
         raise InvalidInput(f"tail = {tail}", f"at most d = {d} coordinates", f"give 0 to {d}")
-    for name, count in {"chunk": chunk, "trials": trials}.items():
-        if count < 1:
-            raise InvalidInput(f"{name} = {count}", "there is one or more", "give 1 or more")
+    if chunk < 1:
+        raise InvalidInput(f"chunk = {chunk}", "a chunk has a row or more", "give 1 or more")
+    if trials < 2:
+        raise InvalidInput(f"trials = {trials}", "a mean has an error from 2 on", "give 2 or more")
 
 
 def check_memory(
@@ -114,15 +115,15 @@ def passes(name: str, **groups: Any) -> Sweep:
 
 def directions(name: str, trial: Any = power_trials.pass_trial, **groups: Any) -> Sweep:
     """Frequent Directions on both sides of its threshold."""
-    shape = {"n": (4000,), "d": (192,), "l": (6,), "tail": (0,), **groups.pop("shape")}
+    shape = {"n": (2000,), "d": (384,), "l": (6,), "tail": (0,), **groups.pop("shape")}
     return sweep(
         name,
         power_trials.flat_rows,
         trial,
         shape=shape,
         instance={"R": SKETCHED, **groups.pop("instance", {"method": ("directions",)})},
-        quick={"n": (2000,), "R": SKETCHED[::2], **groups.pop("quick", {})},
-        **{"seeds": 12, **groups},
+        quick={"R": SKETCHED[::2], **groups.pop("quick", {})},
+        **{"seeds": 16, **groups},
     )
 
 
@@ -235,23 +236,29 @@ sweeps = (
         instances_wide=5,
         lanes_wide=2,
     ),
-    directions("directions_l", shape={"l": (3, 6, 12)}, quick_seeds=5),
+    directions(
+        "directions_l",
+        shape={"l": (6, 12, 24)},
+        quick={"d": (192,), "l": (4, 8, 16)},
+        quick_seeds=5,
+    ),
     directions("directions_d", shape={"d": (96, 192, 384)}),
     # The controls of these two: a sketch, and a tail, of one size whatever l and d are.
     sweep(
         "one_sketch",
         power_trials.flat_rows,
         power_trials.one_sketch_trial,
-        shape={"n": (4000,), "d": (192,), "tail": (0,)},
+        shape={"n": (2000,), "d": (384,), "tail": (0,)},
         instance={"R": SKETCHED},
-        lane={"l": (3, 6, 12)},
-        seeds=12,
-        quick={"n": (2000,), "R": SKETCHED[::2]},
+        lane={"l": (6, 12, 24)},
+        lanes_wide=3,
+        seeds=16,
+        quick={"d": (192,), "R": SKETCHED[::2]},
     ),
     directions("one_tail", shape={"d": (96, 192, 384), "tail": (96,)}),
     directions(
         "equal_memory",
-        shape={"l": (3,)},
+        shape={"d": (192,), "l": (3,)},
         instance={"R": (4.0, 8.0), "method": ("directions", "rates")},
         quick={"R": (4.0, 8.0)},
         seeds=6,

@@ -13,13 +13,12 @@ from matsense.solvers import StreamSolver
 from matsense.solvers.block_power import (
     block_power,
     level_of,
-    power_by_labels,
     powers_of_two,
-    random_labels,
 )
 from matsense.solvers.frequent_directions import frequent_directions
 from matsense.solvers.noisy_power import minibatch_oja, noisy_power
 from matsense.solvers.oja import fixed, harmonic, oja
+from matsense.solvers.power_by_labels import power_by_labels, random_labels
 from matsense.solvers.price_xun import PriceXunState, price_xun, rates
 from matsense.theory import streaming as theory
 

@@ -1,4 +1,4 @@
-"""How an estimate moves along an axis: scaling exponent, invariance, threshold."""
+"""How an estimate moves along an axis: scaling exponent, invariance, threshold, crossing."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,17 @@ class Trend:
     - "slope": the change of the estimate per e-fold of axis^power, by least squares; estimates may
       be any numbers, such as successes of 1 against 0;
     - "invariance": largest over smallest estimate, 1 when the axis does not matter;
-    - "threshold": where the share of successes (estimates of 1 against 0) crosses one half.
+    - "threshold": where the share of successes (estimates of 1 against 0) crosses one half;
+    - "crossing": where estimates that are shares themselves fall through `level`, interpolated.
 
     Groups hold runs that differ in `axis` alone; a threshold also pools the seeds. `then(estimate,
     params)` may put the answer in other units, from what the runs of the group have in common.
     """
 
-    kind: Literal["scaling", "slope", "invariance", "threshold"]
+    kind: Literal["scaling", "slope", "invariance", "threshold", "crossing"]
     axis: str
     power: float = 1.0
+    level: float = 0.5
     read: Callable[[Any], float] = float
     then: Callable[[Estimate, Mapping[str, Any]], Estimate] = lambda estimate, params: estimate
 
@@ -47,12 +49,14 @@ class Trend:
                 return Estimate(math.nan, reason=estimate.reason)
         y = np.array([e.value for e in estimates])
         distinct = len(set(axis))
-        needed = {"scaling": 3, "slope": 2, "invariance": 2, "threshold": 3}[self.kind]
+        needed = {"scaling": 3, "threshold": 3}.get(self.kind, 2)
         if distinct < needed:
             reason = f"{distinct} values of {self.axis} where {needed} are needed"
             return Estimate(math.nan, reason=reason)
         if self.kind == "threshold":
             return threshold(self.places(axis), y)
+        if self.kind == "crossing":
+            return crossing(self.places(axis), y, self.level)
         if self.kind == "slope":
             # Seeds carry the error: the scatter about a line is no error of a 0-or-1 outcome.
             return Estimate(float(np.polyfit(np.log(self.places(axis)), y, 1)[0]))
@@ -120,6 +124,21 @@ def scaling(
     if propagated > scatter:
         return Estimate(float(slope), math.sqrt(propagated), dof)
     return Estimate(float(slope), math.sqrt(scatter), free)
+
+
+def crossing(x: np.ndarray, share: np.ndarray, level: float) -> Estimate:
+    """Where shares that fall along x pass `level`, linear between neighbours.
+
+    Sampled shares may rise here and there: they are first made to fall, by least squares. The
+    error of the answer is the scatter over seeds.
+    """
+    order = np.argsort(x)
+    x, y = x[order], optimize.isotonic_regression(share[order], increasing=False).x
+    if not y[-1] < level < y[0]:
+        return Estimate(math.nan, reason="all shares on one side of the level")
+    after = int(np.argmax(y < level))
+    low, high = x[after - 1], x[after]
+    return Estimate(float(low + (high - low) * (y[after - 1] - level) / (y[after - 1] - y[after])))
 
 
 def threshold(x: np.ndarray, success: np.ndarray) -> Estimate:

@@ -241,16 +241,28 @@ def _cell(x: float) -> str:
 
 
 def markdown_table(folder: Path, names: Sequence[str]) -> str:
-    """The README's table: every claim of every study with a verdict.json under `folder`."""
-    rows = [
-        "| study | claim | predicted | measured | runs | verdict | control |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name in names:
-        path = folder / name / "verdict.json"
-        if path.exists():
-            rows += [_row(name, claim) for claim in json.loads(path.read_text())["claims"]]
-    return "\n".join(rows) + "\n"
+    """The README's tables: a line a study with a verdict.json under `folder`, and what is not
+    consistent; then, folded away, every claim of each.
+    """
+    found = {
+        name: json.loads(path.read_text())["claims"]
+        for name in names
+        if (path := folder / name / "verdict.json").exists()
+    }
+    lines = ["| study | claims | consistent | the others |", "|---|---|---|---|"]
+    for name, claims in found.items():
+        others = [c for c in claims if c["verdict"] != Call.CONSISTENT]
+        listed = "; ".join(f"{_cellular(c['plain'])}: {c['verdict']}" for c in others) or "-"
+        lines.append(f"| {name} | {len(claims)} | {len(claims) - len(others)} | {listed} |")
+    for name, claims in found.items():
+        lines += [
+            f"\n<details><summary>{name}: all {len(claims)} claims</summary>\n",
+            "| study | claim | predicted | measured | runs | verdict | control |",
+            "|---|---|---|---|---|---|---|",
+            *(_row(name, claim) for claim in claims),
+            "\n</details>",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _row(study: str, claim: dict[str, Any]) -> str:
@@ -264,7 +276,11 @@ def _row(study: str, claim: dict[str, Any]) -> str:
     excluded = claim.get("runs_excluded", 0)
     runs = f"{claim['runs_judged']} ({excluded} excluded)" if excluded else claim["runs_judged"]
     cells += [str(runs), claim["verdict"], outcome]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(_cellular, cells)) + " |"
+
+
+def _cellular(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

@@ -55,3 +55,13 @@ def test_an_inner_silence_is_an_outer_silence() -> None:
     estimates = [Estimate(math.nan, reason="never") for _ in params]
     found = nested.along(params, estimates)
     assert math.isnan(found.value) and found.reason == "never"
+
+
+def test_a_crossing_is_interpolated_between_falling_shares() -> None:
+    trend = Trend("crossing", "R", level=0.5)
+    shares = [Estimate(y) for y in (1.0, 0.9, 0.3, 0.0)]
+    assert trend.of([1.0, 2.0, 4.0, 8.0], shares).value == pytest.approx(2 + 2 * 0.4 / 0.6)
+    # In any order, and with a rise by chance, which is smoothed to .6, .6.
+    shares = [Estimate(y) for y in (0.0, 0.5, 1.0, 0.7)]
+    assert trend.of([4.0, 2.0, 1.0, 3.0], shares).value == pytest.approx(3 + 0.1 / 0.6)
+    assert math.isnan(trend.of([1.0, 2.0], [Estimate(1.0), Estimate(0.6)]).value)

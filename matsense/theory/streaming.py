@@ -4,8 +4,15 @@ The laws D0 to D9 are derived in the project's sheet and hold for this very matr
 to [kacham2024] or [price2024] says so.
 """
 
+import math
+from typing import Any
+
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from scipy import optimize, stats
+
+Scalar = Any  # a float or an array of them
 
 
 def growth_certificate(
@@ -21,3 +28,142 @@ def growth_certificate(
     least 2 eta_i (a_i . w)^2 a row, and sum eta_i (a_i . x)^2 <= eta lambda_2 for unit x _|_ v1).
     """
     return jnp.sqrt(0.5 * eta * lambda2 * -jnp.expm1(-2.0 * s)) + start * jnp.exp(-s)
+
+
+def subset_bounds(
+    lambda1: Float[Array, ""],
+    lambda2: Float[Array, ""],
+    sigma2: Float[Array, "*sets"],
+    energy: Float[Array, "*sets"],
+) -> tuple[Float[Array, "*sets"], Float[Array, "*sets"]]:
+    """D2: bounds on sin^2(u, v1), u the top right singular vector of a subset B of the rows.
+
+    lambda_2 / sigma_1(B)^2 with `sigma2` = sigma_1(B)^2, and the weaker 1 / (f R) with f =
+    `energy` / lambda_1, `energy` = ||B v1||^2. Derived: with u = c v1 + s w, w _|_ v1, the second
+    block of B^T B u = sigma_1(B)^2 u gives s sigma_1(B)^2 = <w, B^T B u> <= ||B w|| ||B u||, and
+    ||B u|| = sigma_1(B), ||B w||^2 <= lambda_2.
+    """
+    return lambda2 / sigma2, lambda2 / energy
+
+
+def block_power_limit(
+    along: Float[Array, " n"],
+    off: Float[Array, " n"],
+    lambda1: Float[Array, ""],
+    blocks: float | Float[Array, ""],
+    q: float | Float[Array, " n"] = 1.0,
+) -> Float[Array, ""]:
+    """D3: mean sin^2 of the block power method on light incoherent rows in random order.
+
+    sum_i (t / q_i - 1) <a_i, v1>^2 ||P a_i||^2 / lambda_1^2, with `along` = <a_i, v1>^2 and `off` =
+    ||P a_i||^2, t blocks, rows kept with probability q_i. Derived: in the last block z ~ v1, and
+    the terms <a_i, v1> P a_i of y add up to zero over the whole matrix; each is there with
+    probability q_i / t and weight 1 / q_i, while <y, v1> ~ lambda_1 / t. What earlier blocks
+    left is a factor 1 / R smaller. With q = 1 this is the sheet's (t - 1) sum; q < 1 adds sampling.
+    """
+    return jnp.sum((blocks / q - 1.0) * along * off) / lambda1**2
+
+
+def flat_block_power_limit(n: int, d: int, R: Scalar, blocks: Scalar) -> Scalar:
+    """D3 for a flat tail: (t - 1) (d - 1) / (n R)."""
+    return (blocks - 1.0) * (d - 1) / (n * R)
+
+
+def blocks_needed(d: int, R: float | Float[Array, ""]) -> Float[Array, ""]:
+    """ln d / (2 ln R): blocks from a random start to an error of order 1, up to O(1).
+
+    Derived: tan^2 of a random start is about d, and every block divides it by R^2 = (lambda_1 /
+    lambda_2)^2.
+    """
+    return 0.5 * jnp.log(float(d)) / jnp.log(R)
+
+
+def heavy_numbers(h: int, d: int) -> int:
+    """h d, the numbers of h stored rows: the scale of [kacham2024]'s upper bound O(h d polylog d)
+    bits, h the number of rows with ||a||^2 >= ||A||_F^2 / (d polylog d).
+    """
+    return h * d
+
+
+def kept_share_error(s: float, R: Scalar) -> Scalar:
+    """D9: sin^2 = (1/s - 1) / R up to O(1/R^2), when a share s of the rows sqrt(R/h) e_1 + f_i is
+    kept and the rest forgotten. Exactly, with R as in these rows, (1 - s) / (1 + s R) (derived:
+    the two top vectors are the normalised sums of the rows).
+    """
+    return (1.0 / s - 1.0) / R
+
+
+def forgotten_row_error(R: Scalar) -> Scalar:
+    """1 / R^2: sin^2 of an algorithm that forgets the one row that matters, R the energy of the
+    special row (`matsense.problems.memory_streams.special_row`). Derived to leading order; the
+    lower bound of [kacham2024], 1 - Omega(1/R^2) with O(h d / R) bits, speaks of every algorithm.
+    """
+    return 1.0 / R**2
+
+
+def frequent_directions_gap(d: int, l: int) -> float:  # noqa: E741 - the papers' letter
+    """d / l: the gap R that Frequent Directions with l rows needs on a flat tail, up to a constant.
+
+    Derived: each shrinking takes the energy of about one row, d / n, from v1 too, while the l
+    rows since the last one brought it l R / n. Mergeable summaries need R ~ sqrt(d) [price2024].
+    """
+    return d / l
+
+
+def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:
+    """ln of the squared growth of e_1 over that of a light coordinate, on the instance D6.
+
+    2 (R ln(1 + eta) - m ln(1 + eta / m)); instances have whole R, the law is drawn between them.
+    """
+    light = eta if math.isinf(m) else m * np.log1p(np.asarray(eta) / m)
+    return 2.0 * (R * np.log1p(eta) - light)
+
+
+def hard_failure(
+    log_d: float, R: Scalar, eta: Scalar, m: float | int = math.inf, level: float = 0.5
+) -> Scalar:
+    """D6: probability that Oja's answer at a fixed rate has sin^2 > level, exactly (derived).
+
+    The answer is proportional to (g_1 a, g_j b), so it fails if g_1^2 / chi^2_{d-1} is below
+    (b / a)^2 (1 - level) / level: an F(1, d - 1) variable, chi^2_1 beyond d = 10^6. ln d is given,
+    since the law reaches d = 2^160. Order does not matter: the updates commute.
+    """
+    above = np.log((1 - level) / level)
+    if log_d > math.log(1e6):
+        return stats.chi2.cdf(np.exp(log_d + above - hard_log_ratio(R, eta, m)), 1)
+    d = round(math.exp(log_d))
+    return stats.f.cdf((d - 1) * np.exp(above - hard_log_ratio(R, eta, m)), 1, d - 1)
+
+
+def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Scalar:
+    """D6's failure probability at the best fixed rate, (1 + eta) / (1 + eta / m) = R."""
+    R = np.asarray(R, dtype=float)
+    return hard_failure(log_d, R, (R - 1) / (1 - R / m), m)
+
+
+# P(g^2 >= 1), the chance of success at the threshold, where (a / b)^2 = d.
+AT_THRESHOLD = float(stats.chi2.sf(1.0, 1))
+
+
+def hard_threshold(log_d: float) -> float:
+    """R*(d): where R ln R - R + 1 = ln(d) / 2, D6's threshold for a fixed rate.
+
+    Grows like log d / log log d ([price2024]'s px-hard), which small d do not show.
+    """
+    top = 3.0 + log_d
+    return float(optimize.brentq(lambda R: R * math.log(R) - R + 1 - 0.5 * log_d, 1.0, top))
+
+
+def mixed_threshold(d: int, C: float, eta: float) -> float:
+    """R at which Price-Xun's rule accepts the rate eta on the instance D7 (derived).
+
+    Each row e_1 + f_i multiplies v's first coordinate by 1 + eta, from |g| / sqrt(d): the growth
+    (1 + eta)^(R - 1) is C ln d + ln(d) / 2 there, up to ln|g| and the f_i's share.
+    """
+    return 1.0 + (C + 0.5) * math.log(d) / math.log1p(eta)
+
+
+def largest_row_error(R: float) -> float:
+    """D7: sin^2 of the rows e_1 + f_i, (k - 1) / (2 k) with k = R - 1 (derived)."""
+    k = R - 1
+    return (k - 1) / (2 * k)

@@ -1,0 +1,66 @@
+"""How runs of bounded-memory methods are measured, and what is predicted of each."""
+
+import math
+
+from matsense.claims import Run
+from matsense.estimate import Estimate
+from matsense.theory import streaming as theory
+from sims.studies.streaming_eig.power_trials import SPEED
+from sims.study import Params
+
+# The constant of kw-upper, fixed before any run: D2 alone allows 2 / R, and 1 / sqrt(R) is that
+# at R = 4.
+UPPER = 1.0
+# sin^2 beyond which v1 counts as lost.
+LOST = 0.5
+
+
+def value(run: Run, name: str = "sin2") -> float:
+    """A recorded number."""
+    return float(run.quantities[name])
+
+
+def in_upper_units(run: Run) -> float:
+    """sin^2 sqrt(R), R the true gap."""
+    return value(run) * math.sqrt(value(run, "R"))
+
+
+def over_certificate(run: Run) -> float:
+    """sin^2 of Oja over what D0 leaves it in the end, eta lambda_2 / 2."""
+    return value(run) / (0.5 * oja_speed(run.params) / value(run, "R"))
+
+
+def oja_speed(p: Params) -> float:
+    """eta lambda_1 of the runs at a fixed rate."""
+    return SPEED * math.log(p["d"])
+
+
+def over_limit(run: Run) -> Estimate:
+    """Mean sin^2 over orders in units of D3, with its standard error."""
+    law, orders = value(run, "law"), run.params["trials"]
+    return Estimate(value(run, "mean") / law, value(run, "error") / law, orders - 1)
+
+
+def spare_blocks(p: Params) -> float:
+    """Blocks beyond ln d / (2 ln R)."""
+    return float(p["blocks"]) - float(theory.blocks_needed(p["d"], p["R"]))
+
+
+def after_the_first(blocks: float) -> float:
+    """t - 1."""
+    return blocks - 1.0
+
+
+def kept_law(run: Run) -> float:
+    """D9 with the true gap."""
+    return float(theory.kept_share_error(run.params["s"], value(run, "R")))
+
+
+def in_row_energy(run: Run) -> float:
+    """sin^2 R^2, R the energy of the special row."""
+    return value(run) / float(theory.forgotten_row_error(run.params["R"]))
+
+
+def worst(run: Run) -> float:
+    """The larger of both ratios to D2's bounds over all subsets."""
+    return float(max(run.quantities["over_sigma"].max(), run.quantities["over_share"].max()))

@@ -1,0 +1,86 @@
+"""The study streaming_eig: what its command refuses, and what its estimates read off a run."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matsense.claims import Run
+from matsense.errors import InvalidInput
+from matsense.theory import streaming as theory
+from sims.studies.streaming_eig import laws, study
+from sims.study import by_name, grid_of
+from sims.sweep import command
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("certificate.R=1", "R = 1"),
+        ("certificate.R=0.5", "R = 0.5"),
+        ("certificate.n=10", "n = 10"),
+        ("certificate.kind=sorted", "order = sorted"),
+        ("certificate.credit=0", "credit = 0"),
+        ("worst.d=1", "d = 1"),
+        ("worst.speed=-1", "speed = -1"),
+        ("diagonal.R=2.5", "R = 2.5"),
+        ("diagonal.R=9", "R = 9"),
+        ("diagonal.m=0", "m = 0"),
+        ("diagonal.d=8", "d = 8"),
+        ("diagonal.starts=0", "starts = 0"),
+        ("gap.C=0", "C = 0"),
+        ("light_gap.R=nan", "R = nan"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
+    setting: str, word: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match=r"give|did you mean") as caught:
+        command(["streaming_eig", "--quick", "--set", setting, "--out", str(tmp_path / "out")])
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_grid_is_one_that_can_be() -> None:
+    for sweep in study.sweeps:
+        assert sweep.check is not None
+        for params in (*grid_of(sweep), *grid_of(sweep.with_axes(sweep.quick))):
+            sweep.check(**by_name(sweep.check, params))
+
+
+def test_every_claim_selects_runs_and_a_control_that_differ() -> None:
+    """On the grids alone, quick and full: claims and controls find runs of their own."""
+    for quick in (False, True):
+        runs = [
+            Run(f"{sweep.name} {params}", sweep.name, params, 0)
+            for sweep in study.sweeps
+            for params in grid_of(sweep.with_axes(sweep.quick) if quick else sweep)
+        ]
+        for claim in study.claims:
+            mine = {r.id for r in runs if claim.runs(r) and claim.hypotheses(r.params)}
+            assert mine and claim.control is not None, claim.id
+            control = {run.id for run in runs if claim.control(run)}
+            assert control and not mine & control, claim.id
+
+
+def a_run(failing: list[float], **params: object) -> Run:
+    given = {"d": 1024, "R": 5.0, "m": 64, **params}
+    eta = np.array([2.0, 4.0])
+    quantities = {"eta": eta, "starts": np.array(400), "failing": np.array(failing)}
+    return Run("x", "diagonal", given, 0, "ok", {"t": np.ones(1), **quantities})
+
+
+def test_a_share_is_held_against_its_exact_interval() -> None:
+    closed = theory.hard_failure(math.log(1024), 5.0, np.array([2.0, 4.0]), 64)
+    near = np.rint(closed * 400) / 400
+    assert laws.outside_binomial(a_run(list(near))) == 0.0
+    assert laws.outside_binomial(a_run([float(near[0]), float(near[1]) - 0.15])) > 0.01
+    assert laws.outside_binomial(a_run([1.0, 1.0])) > 0.3
+
+
+def test_a_threshold_is_located_for_each_seed() -> None:
+    runs = [a_run([1.0, s], R=R) for R, s in ((4.0, 1.0), (5.0, 0.4), (6.0, 0.1))]
+    assert laws.located(runs, "failing", 0.7) == [pytest.approx(4.5)]
+    assert laws.located(runs[1:], "failing", 0.7) == []

@@ -187,7 +187,7 @@ def best_block(
     block = 16 if platform == "cpu" else 64
     if longest is not None:
         block = min(block, longest)
-    few = platform == "cpu" and lanes * d < 6400
+    few = platform == "cpu" and lanes * d < 3200
     return ("rows", 64) if block < 4 or few else ("blocks", block)
 
 

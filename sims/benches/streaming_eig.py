@@ -2,8 +2,8 @@
 
 The same rows, starts and rates for everybody. A step is a pass; a unit of work is one row taken by
 one lane. The loops are written row by row as the method reads; "tuned" knows the norm before it
-touches the vector and may reorder sums, which a user of numba would have to think of. The limit
-reads the matrix once and serves all lanes by it: no pass can be faster.
+touches the vector and may reorder sums (fastmath), which a user of numba would have to think of. The
+limit reads the matrix once and serves all lanes by it: no pass can be faster.
 """
 
 from collections.abc import Callable
@@ -58,37 +58,35 @@ def numpy_loop(n: int, d: int, lanes: int) -> Callable[[int], float]:
 
 
 def _textbook(A: Any, V: Any, eta: Any, s: Any) -> None:
-    for a in A:
+    for i in range(A.shape[0]):
         for lane in range(V.shape[0]):
-            v = V[lane]
             inner = 0.0
-            for j in range(a.shape[0]):
-                inner += a[j] * v[j]
+            for j in range(A.shape[1]):
+                inner += A[i, j] * V[lane, j]
             square = 0.0
-            for j in range(a.shape[0]):
-                v[j] += eta[lane] * inner * a[j]
-                square += v[j] * v[j]
+            for j in range(A.shape[1]):
+                V[lane, j] += eta[lane] * inner * A[i, j]
+                square += V[lane, j] * V[lane, j]
             norm = np.sqrt(square)
             s[lane] += np.log(norm)
-            for j in range(a.shape[0]):
-                v[j] /= norm
+            for j in range(A.shape[1]):
+                V[lane, j] /= norm
 
 
 def _tuned(A: Any, V: Any, eta: Any, s: Any) -> None:
-    for a in A:
+    for i in range(A.shape[0]):
         size = 0.0
-        for j in range(a.shape[0]):
-            size += a[j] * a[j]
+        for j in range(A.shape[1]):
+            size += A[i, j] * A[i, j]
         for lane in range(V.shape[0]):
-            v = V[lane]
             inner = 0.0
-            for j in range(a.shape[0]):
-                inner += a[j] * v[j]
+            for j in range(A.shape[1]):
+                inner += A[i, j] * V[lane, j]
             growth = eta[lane] * inner * inner * (2.0 + eta[lane] * size)
             s[lane] += 0.5 * np.log1p(growth)
             shrink, along = 1.0 / np.sqrt(1.0 + growth), eta[lane] * inner
-            for j in range(a.shape[0]):
-                v[j] = (v[j] + along * a[j]) * shrink
+            for j in range(A.shape[1]):
+                V[lane, j] = (V[lane, j] + along * A[i, j]) * shrink
 
 
 def numba_loop(loop: Callable[..., None], fastmath: bool) -> Callable[..., Callable[[int], float]]:

@@ -17,6 +17,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from sims.blocks import Block, batched
 from sims.command import ASIDE
+from sims.hush import hushed
 from sims.worker import Done, Spent, killed, run_block
 
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
@@ -80,8 +81,6 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                     f"{sum(block.runs for block in lost)} runs of {lost[0].sweep} were not tried: "
                     f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
                 )
-        except CancelledError as error:
-            raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _alone(block: Block, pool: Pool) -> Done | None:
@@ -155,8 +154,18 @@ def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
         return
     from distributed import Client
 
-    with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
-        yield {"n_jobs": -1}
+    lost = CancelledError, OSError
+    hush = hushed()
+    try:
+        with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
+            try:
+                yield {"n_jobs": -1}
+            except lost:
+                # Told before the client closes, which it does not do in silence.
+                hush.lost = True
+                raise
+    except lost as error:
+        raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _aside(function: Callable[[Block], Done], block: Block) -> Done:

@@ -116,7 +116,7 @@ def test_blocks_do_not_overflow_up_to_the_longest() -> None:
     row = jnp.full((1, 4), 0.5)
     B = longest_block(1e6, 1.0)
     assert B == 25
-    solver = oja(fixed(jnp.array([1e6])), 4, 1, "blocks")
+    solver = oja(fixed(jnp.array([1e6])), 4, 1, "blocks", B)
     state = jax.jit(solver.init)(jax.random.key(0))
     final = through(solver, state, jnp.tile(row, (B, 1)), B)
     along = float(jnp.abs(state.V[:, 0] @ row[0]))

@@ -14,6 +14,7 @@ from matsense.solvers import StreamSolver
 Rates = Callable[[Int[Array, " b"]], Float[Array, "b lanes"]]
 Form = Literal["rows", "blocks"]
 
+# Rows whose updates of V a CPU fuses into one pass over it.
 FUSED = 8
 
 # GPUs would otherwise round the factors of a product to 10 bits (TF32), which breaks the growth
@@ -42,17 +43,20 @@ def harmonic(c: Float[Array, " lanes"]) -> Rates:
 
 
 def oja(
-    rates: Rates, d: int, lanes: int, form: Form = "blocks", block: int | None = None
+    rates: Rates, d: int, lanes: int, form: Form | None = None, block: int | None = None
 ) -> StreamSolver:
     """Oja's method, a lane for each rate or start; lanes share the read of every chunk.
 
-    "rows" takes the rows of a chunk one by one; "blocks" takes `block` rows at once (None: the
-    whole chunk) and exactly, up to rounding ([price2024] iterate the former; the latter is derived
-    here): B un-normalised steps are V <- V + X^T diag(eta) Y with the inner products
-    (I - stril(X X^T) diag(eta)) Y = X V that the rows meet on their way. Within a block norms must
-    not overflow: see `longest_block`; `best_block` says which form is the fastest. `init` draws the
-    starts, uniform on the sphere. Rates are positive.
+    "rows" takes the rows of a chunk one by one; "blocks" takes `block` rows at once, at most a
+    chunk (None, of either: `best_block`'s choice), and exactly, up to rounding ([price2024] iterate
+    the former; the latter is derived here): B un-normalised steps are V <- V + X^T diag(eta) Y with
+    the inner products (I - stril(X X^T) diag(eta)) Y = X V that the rows meet on their way. Within
+    a block norms must not overflow: see `longest_block`. `init` draws the starts, uniform on the
+    sphere. Rates are positive.
     """
+    fastest, rows = best_block(lanes, d, jax.default_backend())
+    form = form or fastest
+    block = block or rows
 
     def init(key: PRNGKeyArray) -> OjaState:
         V = jax.random.normal(key, (d, lanes))
@@ -64,7 +68,7 @@ def oja(
         if form == "rows":
             V, growth = _one_by_one(state.V, X, eta)
         else:
-            V, growth = _in_blocks(state.V, X, eta, min(block or X.shape[0], X.shape[0]))
+            V, growth = _in_blocks(state.V, X, eta, min(block, X.shape[0]))
         # Every row or block was divided by the norm that it must have, and that one counts: what
         # rounding left over is no growth (in float32 it would hide a slow one), and is taken out.
         V = V / jnp.linalg.norm(V, axis=0)
@@ -166,9 +170,6 @@ def _updated(
         return (V + _product(X.T, C)) * shrink
 
     return jax.lax.platform_dependent(V, X, C, shrink, cpu=fused, default=product)
-
-
-FUSED = 8
 
 
 def best_block(

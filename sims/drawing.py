@@ -21,6 +21,7 @@ from matsense.judge import compared
 # Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
 COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+DPI = 110
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -177,11 +178,15 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
 
 def save(figure: Figure, stem: Path) -> None:
     """Writes stem.png and stem.pdf, without dates, each replaced whole."""
+    # Placed once, here: `savefig` would draw the figure twice to do it, and for every file.
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         # A name of its own: another sweep may be drawing into the same folder.
         temporary = stem.with_name(f".{stem.name}.{uuid.uuid4().hex[:8]}{suffix}")
-        figure.savefig(temporary, dpi=110, metadata=metadata)
+        figure.savefig(temporary, dpi=DPI, metadata=metadata)
         temporary.replace(stem.with_suffix(suffix))
-        # The places found for the first file serve the second: finding them takes half the time.
-        figure.set_layout_engine("none")
     plt.close(figure)

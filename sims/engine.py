@@ -17,6 +17,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from sims.blocks import Block, batched
 from sims.command import ASIDE
+from sims.hush import hushed
 from sims.worker import Done, Spent, killed, run_block
 
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
@@ -34,12 +35,15 @@ class WorkersLostError(Exception):
 class Pool:
     """Where blocks run: `jobs` processes of a joblib backend, or the workers of a dask scheduler.
 
+    A worker is given up to `together` blocks of a shape at once: more than one where compiling
+    takes as long as running, since every worker compiles, or at least traces, what it is given.
     `notices` collects what a person should hear, such as a worker that died.
     """
 
     jobs: int
     backend: str | None = None
     scheduler: str | None = None
+    together: int = 1
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -68,7 +72,7 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 yield done
         except _deadly():
             pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
-            for block in waiting[: 2 * pool.jobs]:
+            for block in [b for task in _tasks(waiting, pool)[: 2 * pool.jobs] for b in task]:
                 waiting.remove(block)
                 survived = _alone(block, pool)
                 deaths[block.shape] += survived is None
@@ -80,8 +84,6 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                     f"{sum(block.runs for block in lost)} runs of {lost[0].sweep} were not tried: "
                     f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
                 )
-        except CancelledError as error:
-            raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _alone(block: Block, pool: Pool) -> Done | None:
@@ -115,14 +117,15 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
         except ValueError:
             # A backend that cannot stream results: in waves, so that a kill still loses only a few.
             with joblib.Parallel(**settings) as parallel:
-                for wave in batched(pending, 4 * pool.jobs):
-                    yield from parallel(joblib.delayed(_run)((block,)) for block in wave)
+                for wave in batched(_tasks(pending, pool), 4 * pool.jobs):
+                    for done in parallel(joblib.delayed(_run)(task) for task in wave):
+                        yield from done
             return
-        results = stream(joblib.delayed(_run)((block,)) for block in pending)
+        results = stream(joblib.delayed(_run)(task) for task in _tasks(pending, pool))
         finished = False
         try:
-            for result in results:  # noqa: UP028 - `yield from` would close `results` by itself
-                yield result
+            for result in results:
+                yield from result
             finished = True
         finally:
             # A caller that stops early knows that blocks are in flight; joblib would warn of it.
@@ -139,12 +142,22 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 get_reusable_executor().shutdown(wait=True)
 
 
-def _run(alone: tuple[Block]) -> Done:
-    """run_block, with the block in a tuple: dask would scatter a large object to one worker.
+def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
+    """The blocks that go to a worker at once, in the order of the first of them."""
+    shapes: dict[Any, list[Block]] = {}
+    for block in pending:
+        shapes.setdefault(block.shape, []).append(block)
+    tasks = [task for same in shapes.values() for task in batched(same, pool.together)]
+    places = {id(block): place for place, block in enumerate(pending)}
+    return sorted(tasks, key=lambda task: places[id(task[0])])
 
-    What was scattered is lost with that worker; a tuple travels with its task instead.
+
+def _run(task: tuple[Block, ...]) -> list[Done]:
+    """run_block for each, with the blocks in a tuple: dask would scatter a large object.
+
+    What was scattered to a worker is lost with that worker; a tuple travels with its task instead.
     """
-    return run_block(*alone)
+    return [run_block(block) for block in task]
 
 
 @contextlib.contextmanager
@@ -155,8 +168,18 @@ def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
         return
     from distributed import Client
 
-    with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
-        yield {"n_jobs": -1}
+    lost = CancelledError, OSError
+    hush = hushed()
+    try:
+        with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
+            try:
+                yield {"n_jobs": -1}
+            except lost:
+                # Told before the client closes, which it does not do in silence.
+                hush.lost = True
+                raise
+    except lost as error:
+        raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _aside(function: Callable[[Block], Done], block: Block) -> Done:

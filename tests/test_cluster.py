@@ -1,6 +1,8 @@
 """A real dask scheduler with two worker processes on this machine, one of which is killed."""
 
+import asyncio
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sims.hush import hushed
 from tests import toy
 
 CALM = ["--no-dashboard"]
@@ -124,6 +127,32 @@ def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
     assert process.returncode == 3, out + err
     assert "cannot be reached any more: what is finished is stored" in out
     assert "Traceback" not in out + err
+    assert "ERROR" not in err
     stored = len(toy.rows(tree / "figures"))
     assert 0 < stored < 400
     assert f"{stored} stored" in toy.sweep(tree, *words[:3], "--dry-run").stdout
+
+
+@pytest.mark.parametrize("name", ["distributed.client", "tornado.application", "asyncio"])
+def test_only_the_end_of_a_connection_is_not_logged(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    from distributed.comm.core import CommClosedError
+
+    def logged(error: BaseException) -> bool:
+        caplog.clear()
+        logging.getLogger(name).error("in a task", exc_info=error)
+        return bool(caplog.records)
+
+    hush = hushed()
+    try:
+        # caplog listens at the root, which some of these loggers do not propagate to.
+        logging.getLogger(name).addHandler(caplog.handler)
+        assert logged(ValueError("a fault of ours"))
+        assert not logged(CommClosedError("closed"))
+        assert not logged(asyncio.CancelledError())
+        hush.lost = True
+        assert not logged(AssertionError("while closing"))
+    finally:
+        logging.getLogger(name).removeHandler(caplog.handler)
+        hush.lost = False

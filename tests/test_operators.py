@@ -14,6 +14,7 @@ from matsense.operators import (
     cheaper_form,
     gaussian,
     normal_matrix,
+    transposed_product,
 )
 
 
@@ -114,3 +115,17 @@ def test_cheaper_form_counts_operations(m: int, p: int, uses: int, form: str) ->
     assert cheaper_form(m, p, uses) == form
     rows, gram = uses * 4 * m * p, 2 * m * p**2 + uses * 2 * p**2
     assert (gram < rows) == (form == "gram")
+
+
+def test_transposed_products_of_lanes_and_of_instances() -> None:
+    """Every way in which `vmap` may batch them gives the products in a loop."""
+    rng = np.random.default_rng(0)
+    matrices, vectors = rng.standard_normal((3, 7, 5)), rng.standard_normal((3, 4, 7))
+    A, V = jnp.asarray(matrices), jnp.asarray(vectors)
+    each = np.array([[v @ a for v in vs] for a, vs in zip(matrices, vectors, strict=True)])
+    lanes = jax.vmap(transposed_product, in_axes=(None, 0))
+    np.testing.assert_allclose(lanes(A[0], V[0]), each[0], rtol=1e-12)
+    np.testing.assert_allclose(jax.vmap(lanes)(A, V), each, rtol=1e-12)
+    np.testing.assert_allclose(jax.vmap(transposed_product)(A, V[:, 0]), each[:, 0], rtol=1e-12)
+    shared = jax.vmap(transposed_product, in_axes=(0, None))(A, V[0, 0])
+    np.testing.assert_allclose(shared, [vectors[0, 0] @ a for a in matrices], rtol=1e-12)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.errors import InvalidInput, nearest
-from matsense.operators import Coordinates, Rows, gaussian, product
+from matsense.operators import Coordinates, Rows, gaussian, product, transposed_product
 from matsense.problems.sensing import Noise, Sensing, Truth, check_sizes
 from matsense.struct import pytree
 
@@ -47,7 +47,8 @@ class Robust:
 
     def adjoint_mean(self, v: Float[Array, " m"]) -> Float[Array, "d d"]:
         """(1/m) sum_i v_i A_i, its symmetric part."""
-        return self.operator.coordinates.unpack(product(self.operator.rows.T, v) / v.shape[0])
+        packed = transposed_product(self.operator.rows, v) / v.shape[0]
+        return self.operator.coordinates.unpack(packed)
 
     def look(self, U: Float[Array, "d k"]) -> tuple[Float[Array, ""], Float[Array, "d d"]]:
         """The loss f(U) = ||y - A(U U^T)||_1 / m and Q = (1/m) sum_i sign(r_i) A_i, [ma2023]."""

@@ -57,7 +57,7 @@ def chosen(
 
 
 def price_xun(
-    eta: Float[Array, " rates"], d: int, starts: int = 1, C: float = 10.0, form: Form = "blocks"
+    eta: Float[Array, " rates"], d: int, starts: int = 1, C: float = 10.0, form: Form | None = None
 ) -> StreamSolver:
     """One pass; all rates and starts share the rows. Stores a vector and its growth a lane, and x.
 

@@ -44,9 +44,14 @@ class Server:
 
     def __init__(self, case: str, contender: Contender, device: str) -> None:
         flags = "" if contender.crowd else "--xla_cpu_multi_thread_eigen=true"
-        settings = {"XLA_FLAGS": flags, "JAX_ENABLE_COMPILATION_CACHE": "false"}
+        settings = {
+            "XLA_FLAGS": flags,
+            "JAX_ENABLE_COMPILATION_CACHE": "false",
+            "NPROC": str(joblib.cpu_count()),
+        }
         if contender.crowd:
             settings |= {
+                "NPROC": "1",
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 "MKL_NUM_THREADS": "1",

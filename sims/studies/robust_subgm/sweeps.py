@@ -124,7 +124,7 @@ sweeps = (
         ),
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (0.5, 2.0, 10.0), "nu": (0.0, 0.5, 2.0)},
         lanes_wide=40,
-        quick={"m": (2000,), "law": ("gaussian", "cauchy", "adversarial")},
+        quick={"m": (2500,), "law": ("gaussian", "cauchy", "adversarial")},
     ),
     sweep(
         "deviation",
@@ -135,7 +135,7 @@ sweeps = (
         lane={"p": (0.0, 0.3, 0.6, 0.9), "scale": (10.0,), "k": (1, 2, 4)},
         lanes_wide=16,
         seeds=4,
-        quick={"d": (10,), "m": (250, 500, 1000)},
+        quick={"d": (10,), "m": (80, 640, 2500)},
     ),
     sweep(
         "blow_up",
@@ -144,7 +144,9 @@ sweeps = (
         shape=D20,
         instance=plain(loss=("l1", "l2")),
         lane={"p": (0.3,), "scale": (1.0, 10.0, 100.0, 1000.0), "k": (2,)},
-        quick={"m": (1000,)},
+        # As wide, and in the quick grid as large as "deviation": they share a compilation.
+        lanes_wide=16,
+        quick={"d": (10,), "m": (2500,)},
     ),
     sweep(
         "population",
@@ -205,7 +207,7 @@ sweeps = (
         shape={"d": (10, 20), "r": (1,), "steps": (600,)},
         instance=plain(m=(20, 40, 80, 160, 320, 640, 1250, 2500, 5000, 10_000)),
         lane={**outliers(p=(0.5, 0.7, 0.8, 0.9), scale=(10.0, 0.0), k=(10,)), "budget": (BUDGET,)},
-        quick={"d": (10,), "m": (40, 320, 2500)},
+        quick={"d": (10,), "m": (80, 640, 2500)},
     ),
     sweep(
         "laws",
@@ -226,8 +228,9 @@ sweeps = (
             **outliers(p=(0.0, 0.1, 0.3), k=(2,)),
             "budget": (0.3, 0.4, 0.5, 0.55, 0.65, 0.8, 1.0, 1.3),
         },
-        lanes_wide=24,
-        quick={"m": (500,)},
+        # As wide as "sensing", and in the quick grid as long: they share a compilation.
+        lanes_wide=32,
+        quick={"m": (500,), "steps": (1100,)},
         quick_seeds=1,
     ),
     sweep(

@@ -56,7 +56,7 @@ sweeps = (
         instance={"R": (2.0, 32.0, 512.0), "credit": (1.0,)},
         seeds=48,
         instances_wide=16,
-        quick={"kind": ("energy", "heavy-tailed", "jumping")},
+        quick={"kind": ("signed", "heavy-tailed", "jumping"), "R": (2.0, 512.0)},
         quick_seeds=16,
     ),
     sweep(
@@ -85,16 +85,16 @@ sweeps = (
         shape={"d": DIMENSIONS, "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)},
         seeds=3,
-        quick={"d": (64, 256)},
+        quick={"d": (256,)},
     ),
     sweep(
         "exponential",
         trials.diagonal,
         trials.exponential_trial,
-        shape={"d": (64, 1024), "m": (64,), "most": (8,), "starts": (128,)},
+        shape={"d": (256, 1024), "m": (64,), "most": (8,), "starts": (128,)},
         instance={"R": (2.0, 3.0)},
         seeds=3,
-        quick={"d": (64,)},
+        quick={"d": (256,)},
     ),
     sweep(
         "mixed",

@@ -1,0 +1,116 @@
+"""Rows from a user's files, chunk by chunk: .npy and Parquet, never a whole matrix in memory.
+
+An iterator of arrays needs nothing from here: `matsense.feed` takes it as it is.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matsense.errors import InvalidInput
+
+CHUNK_BYTES = 2**24
+
+
+def chunks(path: str | Path) -> Iterator[np.ndarray]:
+    """The rows of a file in chunks of about 16 MB, for `matsense.feed.top_eigenvector` or `feed`.
+
+    A .npy file holds one matrix of real numbers; it is memory-mapped a chunk at a time, so that
+    pages already read are given back. A Parquet file holds numeric columns only; it is read by
+    batches, which takes the memory of one of its row groups. Raises `InvalidInput` for a file that
+    is missing, of another kind, truncated, not two-dimensional, empty or not numeric, and for
+    missing values, with row and column. Rows are checked for NaN by `feed`.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from matsense.feed import top_eigenvector
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> A = np.random.default_rng(0).standard_normal((5000, 20)) + 0.5
+    >>> np.save(folder.name + "/rows.npy", A)
+    >>> v1 = top_eigenvector(chunks(folder.name + "/rows.npy"), n=5000).v
+    >>> bool(abs(v1.sum()) > 0.98 * 20**0.5)  # the direction of the mean
+    True
+    >>> folder.cleanup()
+    """
+    path = Path(path)
+    readers: dict[str, Callable[[Path], Iterator[np.ndarray]]] = {
+        ".npy": _npy,
+        ".parquet": _parquet,
+    }
+    if path.suffix not in readers:
+        raise InvalidInput(
+            str(path), "its ending tells no kind of file", "give .npy or .parquet, or an iterator"
+        )
+    if not path.is_file():
+        raise InvalidInput(str(path), "there is no such file", "check the path")
+    return readers[path.suffix](path)
+
+
+def _rows_a_chunk(d: int) -> int:
+    return max(1, CHUNK_BYTES // (8 * max(d, 1)))
+
+
+def _npy(path: Path) -> Iterator[np.ndarray]:
+    try:
+        A = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InvalidInput(
+            str(path),
+            f"it is truncated, or no .npy file of numbers ({error})",
+            "write it again with numpy.save",
+        ) from None
+    if not isinstance(A, np.ndarray) or A.ndim != 2 or 0 in A.shape:
+        shape = getattr(A, "shape", "of an archive")
+        rule = "rows are a matrix that is not empty"
+        raise InvalidInput(f"{path}, shape {shape}", rule, "save an array of shape (n, d)")
+    if A.dtype.kind not in "fiub":
+        rule = "rows are real numbers"
+        raise InvalidInput(f"{path}, dtype {A.dtype}", rule, "save it as float64")
+    n, d = A.shape
+    rows = _rows_a_chunk(d)
+    # A map for each chunk: with the array its pages leave the memory of this process.
+    return (np.load(path, mmap_mode="r")[first : first + rows] for first in range(0, n, rows))
+
+
+def _parquet(path: Path) -> Iterator[np.ndarray]:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        message = str(error).splitlines()[0]
+        raise InvalidInput(
+            str(path), f"it is truncated, or no Parquet file ({message})", "write it again"
+        ) from None
+    schema = file.schema_arrow
+    for field in schema:
+        kinds = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
+        if not any(kind(field.type) for kind in kinds):
+            raise InvalidInput(
+                f"{path}, column {field.name!r} of type {field.type}",
+                "rows are real numbers",
+                "write a file without it, or with its numbers",
+            )
+    if not len(schema) or not file.metadata.num_rows:
+        raise InvalidInput(str(path), "it has no rows or no columns", "give at least one of each")
+    return _batches(path, file)
+
+
+def _batches(path: Path, file: pq.ParquetFile) -> Iterator[np.ndarray]:
+    before = 0
+    try:
+        for batch in file.iter_batches(_rows_a_chunk(len(file.schema_arrow))):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if column.null_count:
+                    row = before + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+                    raise InvalidInput(
+                        f"{path}, row {row} (counted from 0), column {name!r}",
+                        "a value is missing",
+                        "remove or impute such rows",
+                    )
+            yield np.column_stack([c.to_numpy(zero_copy_only=False) for c in batch.columns])
+            before += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        rule = f"it cannot be read from row {before} on ({str(error).splitlines()[0]})"
+        raise InvalidInput(str(path), rule, "write it again") from None

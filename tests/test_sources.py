@@ -1,0 +1,213 @@
+"""Rows from a user's own data: the same answer as in memory, bounded memory, clear refusals."""
+
+import doctest
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from matsense import feed, stream
+from matsense.errors import InvalidInput
+from matsense.problems import streaming
+from matsense.solvers.oja import fixed, oja
+from sims import sources
+from tests import toy
+
+N, D = 2500, 9
+SOLVER = oja(fixed(jnp.array([0.5, 2.0])), D, 2)
+
+
+@pytest.fixture(scope="module")
+def instance() -> streaming.Stream:
+    return jax.jit(lambda key: streaming.draw(key, N, D, 30.0))(jax.random.key(0))
+
+
+def pieces(rows: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
+    """Consecutive rows in chunks of these sizes, over and over."""
+    first = 0
+    while first < len(rows):
+        for size in sizes:
+            yield rows[first : first + size]
+            first += size
+
+
+def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream) -> None:
+    """Across the compiled step's 1024 rows, with empty chunks; the given state stays usable."""
+    begin = jax.jit(SOLVER.init)(jax.random.key(1))
+    state, n = feed.feed(SOLVER, begin, pieces(np.asarray(instance.rows), [0, 7, 1300, 1]))
+    stored = jax.jit(lambda s, rows: stream.scan(SOLVER, s, rows, 16)[0])(begin, instance.rows)
+    assert n == N
+    np.testing.assert_allclose(state.V, stored.V, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(state.s, stored.s, rtol=1e-13)
+
+
+def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
+    """Zero chunks first, rows scaled by 1000: the error is Price and Xun's, not the scale's."""
+    rows = 1000.0 * np.asarray(instance.rows)
+    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    assert found.rows == N + 50
+    assert not found.fallback
+    sin2 = float(instance.sin2(found.v[:, None])[0])
+    # D0 without its start: e^-s = d^-10.
+    assert sin2 <= 0.5 * float(found.eta) * 1e6 * float(instance.lambda2) + 1e-9
+    assert sin2 < 0.1
+
+
+def written(path: Path, A: np.ndarray) -> Path:
+    if path.suffix == ".npy":
+        np.save(path, A)
+    else:
+        pq.write_table(pa.table({f"c{i}": A[:, i] for i in range(A.shape[1])}), path, 700)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.parquet"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool"])
+def test_files_hold_the_rows_in_order(
+    name: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 8 * 4 * 300)
+    A = (10 * np.random.default_rng(0).standard_normal((1000, 4))).astype(dtype)
+    found = list(sources.chunks(written(tmp_path / name, A)))
+    assert max(map(len, found)) <= 300
+    np.testing.assert_array_equal(np.concatenate(found), A)
+
+
+def test_columns_first_in_the_file_are_rows_too(tmp_path: Path) -> None:
+    A = np.asfortranarray(np.arange(12.0).reshape(4, 3))
+    np.testing.assert_array_equal(
+        np.concatenate(list(sources.chunks(written(tmp_path / "a.npy", A)))), A
+    )
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+def test_bad_files_are_one_line_with_the_remedy(tmp_path: Path) -> None:
+    A = np.ones((300, 3))
+    np.save(tmp_path / "object.npy", np.array([["a", None]], dtype=object), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("1 2 3")
+    (tmp_path / "text.parquet").write_text("1 2 3")
+    pq.write_table(pa.table({"x": [1.0, 2.0], "name": ["a", "b"]}), tmp_path / "names.parquet")
+    pq.write_table(pa.table({"x": [1.0, 2.0, None]}), tmp_path / "null.parquet")
+    pq.write_table(pa.table({"x": pa.array([], "float64")}), tmp_path / "empty.parquet")
+    for path, told in [
+        (tmp_path / "none.npy", "no such file"),
+        (tmp_path / "a.csv", "give .npy or .parquet"),
+        (cut(written(tmp_path / "cut.npy", A)), "truncated"),
+        (cut(written(tmp_path / "cut.parquet", A)), "truncated"),
+        (written(tmp_path / "flat.npy", np.ones(5)), "shape (5,)"),
+        (written(tmp_path / "cube.npy", np.ones((2, 2, 2))), "shape (2, 2, 2)"),
+        (written(tmp_path / "zero.npy", np.ones((0, 3))), "not empty"),
+        (written(tmp_path / "complex.npy", 1j * A), "save it as float64"),
+        (tmp_path / "object.npy", "numpy.save"),
+        (tmp_path / "text.npy", "numpy.save"),
+        (tmp_path / "text.parquet", "write it again"),
+        (tmp_path / "names.parquet", "column 'name' of type string"),
+        (tmp_path / "null.parquet", "row 2 (counted from 0), column 'x'"),
+        (tmp_path / "empty.parquet", "no rows"),
+    ]:
+        with pytest.raises(InvalidInput) as caught:
+            list(sources.chunks(path))
+        assert told in str(caught.value), str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+GOOD = np.ones((40, D))
+NAN = GOOD.copy()
+NAN[5, 2] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("chunks", "told"),
+    [
+        ([GOOD, NAN], "row 45 (counted from 0)"),
+        ([GOOD, -np.inf * NAN], "row 40 (counted from 0)"),
+        ([GOOD, np.ones((2, D + 1))], f"row 40: {D + 1} columns"),
+        ([np.ones((2, D - 1))], f"rows of this stream have {D}"),
+        ([np.ones(D)], f"a chunk of shape ({D},)"),
+        ([GOOD, GOOD.astype(complex)], "dtype complex128 at row 40"),
+        ([GOOD.astype(object)], "dtype object"),
+        ([np.full((1, D), "x")], "convert them to float64"),
+        ([0 * GOOD, 0 * GOOD], "all 80 rows are zero"),
+        ([], "an empty stream"),
+        ([1e160 * GOOD], "overflowed"),
+    ],
+)
+def test_bad_rows_are_one_line_with_their_number(chunks: list[np.ndarray], told: str) -> None:
+    state = jax.jit(SOLVER.init)(jax.random.key(0))
+    with pytest.raises(InvalidInput) as caught:
+        feed.feed(SOLVER, state, chunks)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "told"),
+    [
+        ([], "an empty stream"),
+        ([np.zeros((5, D))], "all 5 rows are zero"),
+        ([np.ones((5, 1))], "d = 1"),
+        ([1e160 * GOOD], "a squared norm of inf"),
+        ([1e-170 * GOOD], "a squared norm of 0"),
+    ],
+)
+def test_no_v1_where_there_is_none(chunks: list[np.ndarray], told: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        feed.top_eigenvector(chunks)
+    assert told in str(caught.value)
+
+
+def test_large_finite_entries_are_not_called_infinite() -> None:
+    huge = np.full((3, 2), 1e308)
+    assert sum(len(piece) for piece in feed.checked([huge], feed.Tally())) == 3
+
+
+@pytest.mark.parametrize("module", [feed, sources])
+def test_examples_of_the_docstrings(module: object) -> None:
+    found = doctest.testmod(module)  # type: ignore[arg-type]
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+SCRIPT = """
+import resource, sys
+from matsense.feed import top_eigenvector
+from sims.sources import chunks
+peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+small, large = sys.argv[1:]
+top_eigenvector(chunks(small))
+before = peak()
+found = top_eigenvector(chunks(large))
+print(found.rows, peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts ru_maxrss in kB")
+def test_a_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    """256 MB of 64 columns: the peak grows by less than 100 MB over that of a file of 24 MB."""
+    paths = [tmp_path / "small.npy", tmp_path / "large.npy"]
+    block = np.random.default_rng(0).standard_normal((50_000, 64))
+    for path, blocks in zip(paths, (1, 10), strict=True):
+        A = np.lib.format.open_memmap(path, "w+", "float64", (50_000 * blocks, 64))
+        for i in range(blocks):
+            A[50_000 * i : 50_000 * (i + 1)] = block
+        del A
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, paths)], cwd=toy.ROOT, capture_output=True,
+        text=True, env=toy.environment(toy.ROOT),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows, growth = map(int, done.stdout.split())
+    assert rows == 500_000
+    assert paths[1].stat().st_size > 250e6
+    assert growth < 100e6

@@ -2,8 +2,8 @@
 
 The same rows, starts and rates for everybody. A step is a pass; a unit of work is one row taken by
 one lane. The loops are written row by row as the method reads; "tuned" knows the norm before it
-touches the vector and may reorder sums (fastmath), which a user of numba would have to think of. The
-limit reads the matrix once and serves all lanes by it: no pass can be faster.
+touches the vector and may reorder sums (fastmath), which a user of numba would have to think of.
+The limit reads the matrix once and serves all lanes by it: no pass can be faster.
 """
 
 from collections.abc import Callable

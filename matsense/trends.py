@@ -144,18 +144,23 @@ def crossing(x: np.ndarray, share: np.ndarray, level: float) -> Estimate:
 def threshold(x: np.ndarray, success: np.ndarray) -> Estimate:
     """Where the success probability crosses 1/2, by a logistic curve in log x (delta method).
 
-    Needs overlap (some x with both outcomes, or outcomes out of order): otherwise the likelihood
-    has no maximum and only a bracket is known, whose middle is returned with its half-width as
-    twice the standard error.
+    Needs overlap, outcomes out of order. Without it, even if both outcomes occur at one x between
+    (quasi-separation), the likelihood has no maximum and only a bracket is known: from the last x
+    with one outcome alone to the first with the other alone. Its geometric middle is returned, with
+    a standard error whose 95% interval covers it all. NaN if an end of the bracket was not run.
     """
     log_x = np.log(x)
     failed, passed = log_x[success < 0.5], log_x[success >= 0.5]
     if failed.size == 0 or passed.size == 0:
         return Estimate(math.nan, reason="all runs on one side of the threshold")
-    for low, high in ((failed.max(), passed.min()), (passed.max(), failed.min())):
-        if low < high:
+    for first, last in ((failed, passed), (passed, failed)):
+        if first.max() <= last.min():
+            before, after = first[first < last.min()], last[last > first.max()]
+            if before.size == 0 or after.size == 0:
+                return Estimate(math.nan, reason="the threshold lies at an end of the axis")
+            low, high = before.max(), after.min()
             middle = math.exp((low + high) / 2)
-            return Estimate(middle, middle * (high - low) / 4)
+            return Estimate(middle, (math.exp(high) - middle) / 1.95)
     centre, width = log_x.mean(), max(float(np.ptp(log_x)), 1e-12)
     design = np.stack([np.ones_like(log_x), (log_x - centre) / width], axis=1)
     sign = np.where(success >= 0.5, 1.0, -1.0)

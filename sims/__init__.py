@@ -26,6 +26,8 @@ if _ONE_THREAD not in os.environ.get("XLA_FLAGS", ""):
 os.environ.setdefault("NPROC", "1")
 # Forking a process that holds JAX's threads can deadlock.
 os.environ.setdefault("JOBLIB_START_METHOD", "spawn")
+# Compiling threads would each keep a heap of their own: a worker weighs a fifth less with two.
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 # Compiled functions are kept from call to call and shared by the workers. Code compiled for one
 # processor must not be loaded on another, as two nodes with one home folder might.
 _HERE = hashlib.blake2b(processor().encode(), digest_size=6).hexdigest()

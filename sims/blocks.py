@@ -1,6 +1,5 @@
 """What runs together: blocks of instances by lanes that share one compilation."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +37,11 @@ class Block:
 def blocks(
     study: str, sweeps: Sequence[Sweep], points: Sequence[Point], operator: str = "float64"
 ) -> list[Block]:
-    """Packs points into blocks; the first block of every shape comes first.
+    """Packs points into blocks: the first block of every shape, then the rest shape by shape.
 
     Lanes of one instance stay together; instances that lack the same lanes share blocks. Starting
-    with one block of every shape compiles early and lets the time that is left be told honestly.
+    with one block of every shape compiles early and lets the time that is left be told honestly;
+    going on shape by shape, a worker need not keep all that it has compiled.
     """
     named = {sweep.name: sweep for sweep in sweeps}
     shapes: dict[Any, tuple[Sweep, Params, dict[Any, list[Point]]]] = {}
@@ -67,7 +67,7 @@ def blocks(
                 for chunk in batched(same, wide)
             ]
         )
-    return [block for group in itertools.zip_longest(*queues) for block in group if block]
+    return [queue[0] for queue in queues] + [block for queue in queues for block in queue[1:]]
 
 
 def batched(items: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:

@@ -16,6 +16,9 @@ from sims.store import Record
 from sims.study import Params, Sweep, by_name, code_of, instance_key, load
 
 COMPILE_EVENTS = "/jax/core/compile/"
+# So many compiled programs of a kind stay in a worker's memory, at some 10 MB each; the others wait
+# on disk. Blocks come shape by shape, so that few are met again.
+KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def _padded(items: list[Any], width: int) -> list[Any]:
     return items + [items[-1]] * (width - len(items))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=KEPT)
 def _generator(problem: Callable[..., Any], static_items: tuple, operator: str) -> Any:
     """The jitted problem of a shape: one instance after another."""
     static = dict(static_items)
@@ -183,7 +186,7 @@ def _generator(problem: Callable[..., Any], static_items: tuple, operator: str) 
     return generate
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=KEPT)
 def _trial(function: Callable[..., Any], static_items: tuple, in_turn: bool = False) -> Any:
     """The jitted trial of a shape: vmap over instances, or a loop, of vmap over lanes."""
     static = dict(static_items)

@@ -184,8 +184,21 @@ def test_threshold_without_overlap_is_a_bracket() -> None:
     found = threshold(np.array([1.0, 2, 4, 8]), np.array([0.0, 0, 1, 1]))
     low, high = found.interval()
     assert found.value == pytest.approx(math.sqrt(8))
-    assert 2 * 0.9 <= low < found.value < high <= 4 * 1.1
+    assert 2 * 0.8 <= low <= 2 < found.value < 4 <= high <= 4 * 1.1
     assert math.isnan(threshold(np.array([1.0, 2]), np.array([1.0, 1])).value)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_threshold_with_both_outcomes_at_one_place_alone_is_a_bracket(flip: bool) -> None:
+    """The logistic likelihood has no maximum there; its slope would run off to infinity."""
+    x = np.array([1.0, 1, 2, 2, 4, 4, 8, 8])
+    outcomes = np.array([0.0, 0, 0, 1, 1, 1, 1, 1])
+    found = threshold(x, 1 - outcomes if flip else outcomes)
+    assert found.value == pytest.approx(2.0)
+    low, high = found.interval()
+    assert -0.5 < low <= 1 and 4 <= high < 4.5
+    at_an_end = threshold(np.array([1.0, 1, 2, 4]), np.array([0.0, 1, 1, 1]))
+    assert math.isnan(at_an_end.value) and "end" in at_an_end.reason
 
 
 def test_rates_and_exponents_of_other_laws_are_answers() -> None:

@@ -67,6 +67,11 @@ def rows(chosen: Sequence[Run], axis: str, value: Callable[[Run], float]) -> lis
     return [[value(run) for run in chosen if run.params[axis] == x] for x in values(chosen, axis)]
 
 
+def at(chosen: Sequence[Run], *axes: str) -> str:
+    """Where on these axes the runs of a panel stand, for its title: a quick grid is elsewhere."""
+    return "".join(f", {axis} = {chosen[0].params[axis]:g}" for axis in axes) if chosen else ""
+
+
 def scaling(ax: Axes, runs: list[Run]) -> None:
     """(a) <Q, X/||X||> against its closed form."""
     title = "$\\langle Q,X/\\|X\\|_F\\rangle$ against $\\varphi(X)$, all $p$, scales, $\\nu$"
@@ -92,9 +97,9 @@ def scaling(ax: Axes, runs: list[Run]) -> None:
 
 def deviation(ax: Axes, runs: list[Run]) -> None:
     """(b) Sign-RIP's delta against m."""
-    title = "Sign-RIP's $\\delta$ (lower bound), d = 20, k = 2"
-    drawing.panel(ax, "b", title, "m", "$\\delta$", "log log")
     chosen = section(runs, "deviation", "m", "p", d=20, k=2, law="gaussian")
+    title = f"Sign-RIP's $\\delta$ (lower bound){at(chosen, 'd', 'k')}"
+    drawing.panel(ax, "b", title, "m", "$\\delta$", "log log")
     for index, p in enumerate(values(chosen, "p")):
         same = [run for run in chosen if run.params["p"] == p]
         ms = values(same, "m")
@@ -178,9 +183,11 @@ def deficit(ax: Axes, runs: list[Run]) -> None:
 
 def travel(ax: Axes, runs: list[Run]) -> None:
     """(f) final error against the travel budget."""
-    title = "the travel: too small freezes, too large overgrows; m = 1000, $\\alpha=10^{-5}$"
-    drawing.panel(ax, "f", title, "$c=B/\\log(1/\\alpha)$", "final error", "linear log")
     chosen = section(runs, "budget", "budget", "p")
+    title = (
+        f"the travel: too small freezes, too large overgrows; $\\alpha=10^{{-5}}${at(chosen, 'm')}"
+    )
+    drawing.panel(ax, "f", title, "$c=B/\\log(1/\\alpha)$", "final error", "linear log")
     for index, p in enumerate(values(chosen, "p")):
         same = [run for run in chosen if run.params["p"] == p]
         budgets = values(same, "budget")

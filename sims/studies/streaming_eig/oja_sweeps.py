@@ -76,7 +76,7 @@ sweeps = (
         shape={"n": (20_000,), "d": (20,), "order": ("signs", "random")},
         instance={"R": (16.0, 64.0), "speed": (5.0,)},
         seeds=10,
-        quick={"R": (16.0,)},
+        quick={"n": (4_000,), "R": (16.0,)},
     ),
     sweep(
         "diagonal",
@@ -112,7 +112,7 @@ sweeps = (
         shape={"d": (128, 256, 1024, 4096), "m": (16,), "most": (100,), "starts": (64,)},
         instance={"R": GAPS, "C": (2.0,), "grows": (1.0,)},
         seeds=5,
-        quick={"d": (128, 1024), "R": GAPS[::2]},
+        quick={"d": (128, 1024), "R": GAPS[1::2]},
     ),
     sweep(
         "gap_constant",
@@ -121,7 +121,7 @@ sweeps = (
         shape={"d": (128, 1024), "m": (16,), "most": (100,), "starts": (64,)},
         instance={"R": GAPS, "C": (2.0,), "grows": (0.0,)},
         seeds=5,
-        quick={"R": GAPS[::2]},
+        quick={"R": GAPS[1::2]},
     ),
     sweep(
         "light_gap",
@@ -130,6 +130,6 @@ sweeps = (
         shape={"d": (32, 128), "n": (32_000,), "starts": (8,)},
         instance={"R": (1.5, 2.0, 4.0, 16.0), "C": (10.0,)},
         seeds=3,
-        quick={"d": (32,)},
+        quick={"d": (32,), "n": (8_000,), "R": (1.5, 16.0)},
     ),
 )

@@ -26,13 +26,15 @@ FAILS, FAILS_MIXED = 0.5, 0.25
 
 def stream_of(key: PRNGKeyArray, kind: str, n: int, d: int, R: Array) -> Stream:
     """Rows of one kind: an order of `streaming.draw` with heavy rows, "signed" rows in their worst
-    order, "heavy-tailed" ones (Student's t with 1.5 degrees of freedom), or "jumping" ones, whose
-    direction changes in mid-stream.
+    order, "heavy-tailed" ones (Gaussian rows scaled to norms of tail index 1.5), or "jumping" ones,
+    whose direction changes in mid-stream.
     """
     if kind == "signed":
         return streaming.signed(key, n, d, R, "signs")
     if kind == "heavy-tailed":
-        return streaming.with_truth(jax.random.t(key, 1.5, (n, d)))
+        scale, rows = jax.random.split(key)
+        norms = jax.random.uniform(scale, (n, 1)) ** (-1 / 1.5)
+        return streaming.with_truth(norms * jax.random.normal(rows, (n, d)))
     if kind == "jumping":
         first, second = jax.random.split(key)
         parts = (streaming.draw(first, n // 2, d, R), streaming.draw(second, n - n // 2, d, 2 * R))

@@ -172,7 +172,7 @@ def speed(ax: Axes, runs: list[Run]) -> None:
     rows = record["cases"][0]["rows"]
     sizes = list(dict.fromkeys((row["size"]["d"], row["size"]["lanes"]) for row in rows))
     names = list(dict.fromkeys(row["contender"] for row in rows))
-    bounds = [name for name in names if name.startswith("limit")]
+    bounds = [name for name in names if name.startswith("one pass")]
     for index, name in enumerate([name for name in names if name not in bounds]):
         own = {(r["size"]["d"], r["size"]["lanes"]): r for r in rows if r["contender"] == name}
         at = [place for place, size in enumerate(sizes) if size in own]
@@ -188,5 +188,7 @@ def speed(ax: Axes, runs: list[Run]) -> None:
                     ends = (place - 0.4, place + 0.4)
                     drawing.theory(ax, ends, [1 / row["seconds"]] * 2, linestyle=style, label=label)
     ax.set_yscale("log")
-    ax.set_xticks(range(len(sizes)), [f"d = {d}\n{lanes} lanes" for d, lanes in sizes])
+    ax.set_xticks(
+        range(len(sizes)), [f"d = {d}\n{lanes} lane{'s' * (lanes > 1)}" for d, lanes in sizes]
+    )
     drawing.legend(ax, f"n = {rows[0]['size']['n']}, {record['machine']['cores']} cores")

@@ -4,7 +4,7 @@ import math
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from scipy import stats
+from scipy import special
 
 Sense = Literal["equals", "at most", "at least"]
 
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
             return -math.inf, math.inf
         if math.isinf(self.value) or self.se == 0.0:
             return self.value, self.value
-        half = self.se * float(stats.t.ppf(0.5 + level / 2, self.dof))
+        half = self.se * float(special.stdtrit(self.dof, 0.5 + level / 2))
         return self.value - half, self.value + half
 
     def scaled(self, factor: float) -> "Estimate":

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from matsense.claims import Claim, Hypotheses, Run, everything
 from matsense.estimate import Call, Estimate, decide
@@ -178,6 +177,9 @@ def _decide(
         decide(u.estimate, goal, claim.sense, claim.tolerance, LEVEL) is Call.CONSISTENT
         for u in answered
     ]
+    # Imported here, because it takes half a second that every worker would spend.
+    from scipy import stats
+
     n, share = len(complies), sum(complies) / len(complies)
     low, high = stats.binomtest(sum(complies), n).proportion_ci(LEVEL, method="wilson")
     call = Call.CONSISTENT if low >= q else Call.CONTRADICTED if high < q else Call.INCONCLUSIVE

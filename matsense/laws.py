@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ CHANCE = 1.5  # standard deviations that a value may move by when the window's s
 SHARP = 0.5  # error of log(t_a + t0) above which a window does not determine its shift
 TELLING = 3.0  # a later window with an error this many times larger has no say
 # The level that a mean of j squares of unit normals passes one time in ten.
-HEAD = stats.chi2.ppf(0.90, np.arange(1, MOST_MODES + 1)) / np.arange(1, MOST_MODES + 1)
+HEAD = special.chdtri(np.arange(1, MOST_MODES + 1), 0.10) / np.arange(1, MOST_MODES + 1)
 
 
 class Frame(NamedTuple):
@@ -59,7 +59,7 @@ class Scan(NamedTuple):
 
 def half_width(scan: Scan) -> Array:
     """Half the 95% interval, (K,)."""
-    return scan.se * stats.t.ppf(0.975, scan.dof)
+    return scan.se * special.stdtrit(scan.dof, 0.975)
 
 
 @lru_cache(maxsize=16)

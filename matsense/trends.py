@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import optimize
 
 from matsense.estimate import Estimate
 
@@ -132,6 +131,8 @@ def crossing(x: np.ndarray, share: np.ndarray, level: float) -> Estimate:
     Sampled shares may rise here and there: they are first made to fall, by least squares. The
     error of the answer is the scatter over seeds.
     """
+    from scipy import optimize  # here: a quarter of a second that workers need not spend
+
     order = np.argsort(x)
     x, y = x[order], optimize.isotonic_regression(share[order], increasing=False).x
     if not y[-1] < level < y[0]:
@@ -149,6 +150,8 @@ def threshold(x: np.ndarray, success: np.ndarray) -> Estimate:
     with one outcome alone to the first with the other alone. Its geometric middle is returned, with
     a standard error whose 95% interval covers it all. NaN if an end of the bracket was not run.
     """
+    from scipy import optimize
+
     log_x = np.log(x)
     failed, passed = log_x[success < 0.5], log_x[success >= 0.5]
     if failed.size == 0 or passed.size == 0:

@@ -1,6 +1,7 @@
 """Blocks: fixed widths, bits that depend on the run alone, failures that stay alone."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from sims import worker
 from sims.blocks import Block, blocks
-from sims.engine import Pool, run_all
+from sims.engine import Pool, _tasks, run_all
 from sims.progress import time_left
 from sims.store import Record
 from sims.study import Point, Sweep, load, points
@@ -112,6 +113,22 @@ def test_blocks_share_shapes_and_respect_widths() -> None:
         assert all(len(row) <= sweep.lanes_wide for row in block.points)
         assert len({len(row) for row in block.points}) == 1
     assert sum(block.runs for block in packed) == 2 * 3 * 3 * 4
+
+
+def test_tasks_hold_blocks_of_one_shape_and_every_block_once() -> None:
+    """After the first block of every shape comes shape after shape, so few programs are needed."""
+    sweep = dataclasses.replace(small("symmetric_sensing"), instances_wide=1)
+    packed = blocks(STUDY, [sweep], points(STUDY, sweep, 5, "float64"))
+    shapes = [block.shape for block in packed]
+    kinds = len(set(shapes))
+    assert kinds > 1 and len(set(shapes[:kinds])) == kinds
+    changes = sum(a != b for a, b in itertools.pairwise(shapes[kinds:]))
+    assert changes == kinds - 1
+    tasks = _tasks(packed, Pool(2, together=3))
+    assert sorted(map(id, itertools.chain(*tasks))) == sorted(map(id, packed))
+    assert all(len({block.shape for block in task}) == 1 for task in tasks)
+    assert max(map(len, tasks)) == 3
+    assert [task[0] for task in _tasks(packed, Pool(2))] == packed
 
 
 def test_wide_ranks_get_a_wider_padding_and_the_same_numbers() -> None:

@@ -117,9 +117,11 @@ def test_bad_input_is_one_line(words: list[str], remedy: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_breakdown_of_a_study(tmp_path: Path) -> None:
+def test_the_breakdown_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cold, compiled before, all stored: the third call runs nothing."""
     tree = toy.tree(tmp_path)
+    # Six sweeps on one core: the workers of two would take most of the time to start.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     words = ["--study", "toy", "--quick", "--growth", "--json", str(tmp_path / "study.json")]
     done = toy.call(tree, "sims.bench", *words)
     assert done.returncode == 0, done.stderr

@@ -85,7 +85,7 @@ def test_instances_of_equal_shape_share_one_compilation() -> None:
     for block in packed:
         assert {record.status for record in run_block(block).records} == {"ok"}
     assert worker._trial.cache_info().misses == before + 1
-    trial = worker._trial(sweep.trial, (("steps", 61), ("width", 8)))
+    trial = worker._trial(sweep.trial, (("steps", 61), ("width", 8)), False)
     assert trial._cache_size() == 1
 
 

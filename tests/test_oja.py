@@ -188,7 +188,7 @@ def test_the_chosen_block_is_never_longer_than_allowed() -> None:
 
 def test_products_ask_for_full_precision() -> None:
     """On a GPU the default would be TF32: every product of a step says otherwise, twice."""
-    solver = oja(fixed(ETAS), D, len(ETAS))
+    solver = oja(fixed(ETAS), D, len(ETAS), "blocks")
     state = jax.jit(solver.init)(jax.random.key(0))
     text = str(jax.make_jaxpr(solver.step)(state, jnp.ones((8, D))))
     assert text.count("dot_general[") == 5

@@ -56,7 +56,7 @@ sweeps = (
         instance={"R": (2.0, 32.0, 512.0), "credit": (1.0,)},
         seeds=48,
         instances_wide=16,
-        quick={"kind": ("signed", "heavy-tailed", "jumping"), "R": (2.0, 512.0)},
+        quick={"kind": ("signed", "heavy-tailed"), "R": (2.0, 512.0)},
         quick_seeds=16,
     ),
     sweep(

@@ -209,7 +209,7 @@ sweeps = (
         instances_wide=8,
         lanes_wide=2,
         in_turn=True,
-        quick={"kind": ("mixed", "special")},
+        quick={"kind": ("mixed",)},
         quick_seeds=40,
     ),
     Sweep(

@@ -44,12 +44,17 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def main(command: Callable[[Sequence[str]], int]) -> int:
-    """Runs a command on the shell's words: its exit code, or 2 and one line for bad input."""
+    """Runs a command on the shell's words: its exit code; 2 and one line for bad input, 3 and one
+    line after a Ctrl-C that the command has no answer of its own for.
+    """
     try:
         return command(sys.argv[1:])
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 3
 
 
 def leave(code: int) -> NoReturn:

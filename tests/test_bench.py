@@ -1,6 +1,11 @@
 """The bench: contenders agree before their times count, ratios are of one repetition."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +136,21 @@ def test_the_breakdown_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [call["call"] for call in calls] == ["cold", "compiled before", "all stored"]
     assert calls[0]["all workers"] > 0
     assert calls[2]["all workers"] == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal to a process group")
+def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
+    """While contenders import and compile: the last one to hold the output has ended with it."""
+    out = tmp_path / "record.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sims.bench", "sensing", "--json", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    time.sleep(3)
+    os.killpg(process.pid, signal.SIGINT)
+    told, _ = process.communicate(timeout=30)
+    assert process.returncode == 3, told
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    assert not out.exists()

@@ -64,6 +64,7 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | settings,
+            start_new_session=True,  # a terminal's Ctrl-C is answered by the caller alone
         )
 
     def ask(self, **question: Any) -> None:

@@ -55,6 +55,20 @@ def everything(params: Mapping[str, Any]) -> bool:
     return True
 
 
+def of(
+    *sweeps: str,
+    where: Hypotheses = everything,
+    seen: Callable[[Mapping[str, Any]], bool] = lambda quantities: True,
+) -> Callable[[Run], bool]:
+    """Selects runs by sweep and parameters, and by what was seen of those that finished.
+
+    A run that did not finish is selected whatever it would have shown: it is missed, not dropped.
+    """
+    return lambda run: (
+        run.sweep in sweeps and where(run.params) and (run.status != "ok" or seen(run.quantities))
+    )
+
+
 @dataclass(frozen=True)
 class Claim:
     """One sentence of a paper, or a law derived from it, in a form that runs can answer.
@@ -147,9 +161,14 @@ def relative(estimator: Estimator, unit: Number) -> Estimator:
     return estimate
 
 
+def last(quantity: str) -> Number:
+    """The value of `quantity` at the last tick, or the one number that it is."""
+    return lambda run: float(np.asarray(run.quantities[quantity]).reshape(-1)[-1])
+
+
 def final(quantity: str) -> Estimator:
-    """The value of `quantity` at the last tick."""
-    return recorded(lambda run: run.quantities[quantity][-1])
+    """`last`, as an estimate."""
+    return recorded(last(quantity))
 
 
 def time_to(quantity: str, level: float | Number) -> Estimator:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from matsense.claims import Claim, recorded
+from matsense.claims import Claim, final, of, recorded
 from matsense.theory.attention import EXPONENT
 from matsense.trends import Trend
 from sims.studies.attention_svm import laws
-from sims.studies.attention_svm.laws import DECAY, MISALIGNED, of, value
+from sims.studies.attention_svm.laws import DECAY, MISALIGNED
 
 PAPER = "tarzanagh2023svm (statements recalled, numbers of theorems not quoted)"
 DERIVED = "derived: matsense.theory.attention"
@@ -21,7 +21,7 @@ claims = (
         "d >= max(T - 1, n): Att-SVM is feasible for every token choice",
         "feasible (1 or 0)",
         of("feasible"),
-        recorded(value("feasible")),
+        final("feasible"),
         "equals",
         1.0,
         hypotheses=laws.feasible_by_theorem,
@@ -110,7 +110,7 @@ claims = (
         "NGD: no run ends at a choice that is not locally optimal",
         "locally optimal (1 or 0)",
         of(*NGD, "shares"),
-        recorded(value("local")),
+        final("local"),
         "equals",
         1.0,
         hypotheses=lambda p: p["steps"] >= 10_000,
@@ -139,7 +139,7 @@ claims = (
         "started in a direction that is not locally optimal, NGD leaves it",
         "kept at the end (1 or 0)",
         of("start", seen=lambda q: q["local"] == 0),
-        recorded(value("stays")),
+        final("stays"),
         "equals",
         0.0,
         control=of("start", seen=lambda q: q["local"] == 1),
@@ -152,7 +152,7 @@ claims = (
         "all non-optimal scores of an input equal: every run ends at the best tokens",
         "best tokens (1 or 0)",
         of("equal"),
-        recorded(value("best")),
+        final("best"),
         "equals",
         1.0,
         hypotheses=lambda p: p["steps"] >= 10_000,
@@ -167,7 +167,7 @@ claims = (
         "all non-optimal scores of an input equal: 9 of 10 runs or more end at the best tokens",
         "share at the best tokens (1 or 0 a run)",
         of("equal"),
-        recorded(value("best")),
+        final("best"),
         "equals",
         1.0,
         mode=("with probability", 0.9),
@@ -199,7 +199,7 @@ claims = (
         "argmin of L over ||W|| <= B tends to W_mm, 1 - corr ~ 1 / kappa^2",
         "slope of log(1 - corr) on log kappa",
         of("path_w"),
-        recorded(value("to_frobenius")),
+        final("to_frobenius"),
         "equals",
         -EXPONENT,
         0.075,
@@ -217,7 +217,7 @@ claims = (
         "argmin over ||K||^2 + ||Q||^2 <= 2 B: K Q^T tends to the nuclear solution, 1 / kappa^2",
         "slope of log(1 - corr) on log kappa",
         of("path_kq"),
-        recorded(value("to_nuclear")),
+        final("to_nuclear"),
         "equals",
         -EXPONENT,
         0.075,
@@ -235,7 +235,7 @@ claims = (
         "the (K, Q) path fills the nuclear ball: ||K Q^T||_* = B",
         "||K Q^T||_* / B",
         of("path_kq"),
-        recorded(value("fills")),
+        final("fills"),
         "equals",
         1.0,
         0.001,
@@ -292,7 +292,7 @@ claims = (
         "ReLU head: W ~ W_fin + C W_svm for the sets of tokens that are kept",
         "1 - corr at the end",
         of("nonlinear", where=lambda p: p["sets"] == 1),
-        recorded(value("to_law")),
+        final("to_law"),
         "at most",
         0.0,
         0.05,

@@ -1,29 +1,16 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-from matsense.claims import Run, exponent, recorded
+from matsense.claims import Run, exponent, final, last
 from matsense.rates import Fit
 from matsense.theory import attention as theory
 from sims.study import Params
 
 # 1 - corr is half a squared distance of unit vectors, each known to some 1e-15.
 RESOLUTION = 1e-26
-
-
-def of(
-    *names: str,
-    where: Callable[[Params], bool] = lambda p: True,
-    seen: Callable[[Mapping[str, Any]], bool] = lambda q: True,
-) -> Callable[[Run], bool]:
-    """Selects runs by sweep and parameters, and by what was seen of those that finished."""
-    return lambda run: (
-        run.sweep in names and where(run.params) and (run.status != "ok" or seen(run.quantities))
-    )
 
 
 def late(run: Run) -> np.ndarray:
@@ -62,19 +49,14 @@ def drift(run: Run) -> float:
     return float(invariant[-1] / invariant[0])
 
 
-def value(name: str) -> Callable[[Run], float]:
-    """A recorded number; of several ticks the last."""
-    return lambda run: float(np.asarray(run.quantities[name]).reshape(-1)[-1])
-
-
 def relative_rank(run: Run) -> float:
     """Rank over min(n, d)."""
-    return value("rank")(run) / theory.rank_bound(run.params["n"], run.params["d"])
+    return last("rank")(run) / theory.rank_bound(run.params["n"], run.params["d"])
 
 
 def nearer(run: Run) -> float:
     """1 - corr to the nuclear solution over 1 - corr to the Frobenius one."""
-    return value("to_nuclear")(run) / value("to_frobenius")(run)
+    return last("to_nuclear")(run) / last("to_frobenius")(run)
 
 
 def kept_throughout(run: Run) -> float:
@@ -101,4 +83,4 @@ def predicted(run: Run) -> float:
 
 
 DECAY = exponent("misalignment", lambda run: 0.0, RESOLUTION)
-MISALIGNED = recorded(value("misalignment"))
+MISALIGNED = final("misalignment")

@@ -1,6 +1,6 @@
 """The claims of [xiong2024] and the laws derived for it, in a form that runs can answer."""
 
-from matsense.claims import Claim, recorded, relative
+from matsense.claims import Claim, of, recorded, relative
 from matsense.trends import Trend
 from sims.studies.overparam_gd.laws import (
     EXPONENT,
@@ -14,7 +14,6 @@ from sims.studies.overparam_gd.laws import (
     limit_rate,
     long_tail,
     modified_rate,
-    of,
     over,
     paper_rate,
     past_burn_in,

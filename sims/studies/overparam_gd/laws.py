@@ -1,6 +1,6 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,11 +14,6 @@ Params = Mapping[str, Any]
 
 # Squared errors at or below this are rounding (they end near 1e-31), not a failure to converge.
 RESOLUTION = 1e-24
-
-
-def of(*names: str, where: Callable[[Params], bool] = lambda p: True) -> Callable[[Run], bool]:
-    """Selects runs by sweep and parameters."""
-    return lambda run: run.sweep in names and where(run.params)
 
 
 def exact(p: Params) -> bool:

@@ -1,6 +1,6 @@
 """Claims on sub-gradients and on their expectation: phi, Sign-RIP, the expected loss, [ma2023]."""
 
-from matsense.claims import Claim, recorded
+from matsense.claims import Claim, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.laws import (
     ALPHA,
@@ -10,7 +10,6 @@ from sims.studies.robust_subgm.laws import (
     clean_share,
     corrupted,
     delta_in_units,
-    of,
     over,
     over_bound,
     over_curve,

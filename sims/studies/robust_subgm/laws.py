@@ -1,7 +1,7 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,11 +25,6 @@ RECOVERED = 1e-2
 ENOUGH = 8.0
 # The value of the group at which half of the runs recover, chosen after the same look.
 DECISIVE = 3.0
-
-
-def of(*names: str, where: Callable[[Params], bool] = lambda p: True) -> Callable[[Run], bool]:
-    """Selects runs by sweep and parameters."""
-    return lambda run: run.sweep in names and where(run.params)
 
 
 def over(p: Params) -> bool:

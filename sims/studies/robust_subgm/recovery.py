@@ -1,6 +1,6 @@
 """Claims on recovery from m measurements, [ma2023]: starts, ranks, noises, iterations."""
 
-from matsense.claims import Claim, recorded
+from matsense.claims import Claim, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.concentration import A_DEPENDENT
 from sims.studies.robust_subgm.laws import (
@@ -20,7 +20,6 @@ from sims.studies.robust_subgm.laws import (
     gentle,
     log_inverse,
     loss_ratio,
-    of,
     over,
     rebound,
     travelled,

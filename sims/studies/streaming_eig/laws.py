@@ -1,13 +1,12 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import stats
 
-from matsense.claims import Run
+from matsense.claims import Run, last
 from matsense.estimate import Estimate
 from matsense.rates import Fit
 from matsense.solvers.price_xun import rates
@@ -22,22 +21,6 @@ ONE_OF_MANY = 1e-5
 ROUNDING = 1e-12
 # The largest rate that Price and Xun's rule may take on D7, where ||x||^2 = 2.
 TOP_RATE = max(eta for eta in rates(*GAP_RATES).tolist() if 2 * eta < 1)
-
-
-def of(
-    *names: str,
-    where: Callable[[Params], bool] = lambda p: True,
-    seen: Callable[[Mapping[str, Any]], bool] = lambda q: True,
-) -> Callable[[Run], bool]:
-    """Selects runs by sweep and parameters, and by what was seen of those that finished."""
-    return lambda run: (
-        run.sweep in names and where(run.params) and (run.status != "ok" or seen(run.quantities))
-    )
-
-
-def value(name: str) -> Callable[[Run], float]:
-    """A recorded number; of several the last."""
-    return lambda run: float(np.asarray(run.quantities[name]).reshape(-1)[-1])
 
 
 def largest(name: str) -> Callable[[Run], float]:
@@ -68,7 +51,7 @@ def least_with_row(run: Run) -> float:
 
 def gain_of_shuffling(run: Run) -> float:
     """sin^2 of the constructed order over that of the same rows in random order."""
-    return value("grouped")(run) / value("shuffled")(run)
+    return last("grouped")(run) / last("shuffled")(run)
 
 
 def outside_binomial(run: Run) -> float:

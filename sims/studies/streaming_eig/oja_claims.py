@@ -1,10 +1,10 @@
 """Claims on Oja's method, [price2024] and [kacham2024], and on the laws D0, D6, D7 and of order."""
 
-from matsense.claims import Claim, recorded
+from matsense.claims import Claim, final, of, recorded
 from matsense.theory import streaming as theory
 from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import laws
-from sims.studies.streaming_eig.laws import ROUNDING, of, value
+from sims.studies.streaming_eig.laws import ROUNDING
 from sims.study import Params
 
 PAPER = "price2024, abstract level; instance and pseudocode reconstructed"
@@ -118,7 +118,7 @@ claims = (
         "mixed instance: the largest row has sin^2 = (k - 1) / (2 k), k = R - 1",
         "measured / predicted",
         of("mixed"),
-        recorded(value("largest_row")),
+        final("largest_row"),
         "equals",
         lambda run: theory.largest_row_error(run.params["R"]),
         1e-9,
@@ -132,7 +132,7 @@ claims = (
         "mixed instance, random order: Price-Xun's threshold in R is a constant times ln d",
         "largest / smallest threshold / ln d, over d",
         of("gap"),
-        recorded(value("failing")),
+        final("failing"),
         "equals",
         1.0,
         0.1,
@@ -149,7 +149,7 @@ claims = (
         "mixed instance: Price-Xun's threshold is 1 + (C + 1/2) ln d / ln(1 + eta)",
         "R at failure 1/2 / law",
         of("gap"),
-        recorded(value("failing")),
+        final("failing"),
         "equals",
         1.0,
         0.1,
@@ -165,7 +165,7 @@ claims = (
         "light incoherent rows, random order: Price-Xun (C = 10) succeeds at every R >= 1.5",
         "failure probability",
         of("light_gap"),
-        recorded(value("failing")),
+        final("failing"),
         "at most",
         0.05,
         mode="in the mean",
@@ -179,7 +179,7 @@ claims = (
         "cross-terms grouped by sign: Oja is within a factor 3 of its worst case",
         "sin^2 / (eta lambda_2 / 2)",
         of("worst", where=lambda p: p["order"] == "signs"),
-        recorded(value("grouped")),
+        final("grouped"),
         "at least",
         1 / 3,
         control=of("worst", where=lambda p: p["order"] == "random"),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
-from matsense.claims import Run
+from matsense.claims import Run, last
 from matsense.theory import streaming as theory
 from sims import drawing
 from sims.sections import section, values
@@ -93,9 +93,7 @@ def gap(ax: Axes, runs: list[Run]) -> None:
         for d in values(chosen, "d"):
             same = [run for run in chosen if run.params["d"] == d]
             Rs = values(same, "R")
-            rows = [
-                [1 - laws.value("failing")(run) for run in same if run.params["R"] == R] for R in Rs
-            ]
+            rows = [[1 - last("failing")(run) for run in same if run.params["R"] == R] for R in Rs]
             x = [R / math.log(d) for R in Rs]
             drawing.points_with_range(ax, x, rows, index, f"{name}, d = {d}")
             index += 1
@@ -150,7 +148,7 @@ def order(ax: Axes, runs: list[Run]) -> None:
         return
     Rs = values(chosen, "R")
     for index, name in enumerate(("grouped", "shuffled")):
-        rows = [[laws.value(name)(run) for run in chosen if run.params["R"] == R] for R in Rs]
+        rows = [[last(name)(run) for run in chosen if run.params["R"] == R] for R in Rs]
         drawing.points_with_range(ax, Rs, rows, index, name)
     ax.axhline(1.0, color="black", linewidth=1.0, label="worst case D0")
     ax.axhline(1 / 3, color="black", linewidth=1.0, linestyle="--", label="a third of it")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from matsense.claims import Claim, Run, recorded
+from matsense.claims import Claim, Run, of, recorded
 from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import power_laws as own
-from sims.studies.streaming_eig.laws import ROUNDING, of
+from sims.studies.streaming_eig.laws import ROUNDING
 
 UPPER = "kacham2024, abstract level; method and instances reconstructed"
 LOWER = "kacham2024, abstract level; instance reconstructed, law derived"

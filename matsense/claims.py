@@ -107,11 +107,35 @@ class Claim:
 
     @property
     def prediction(self) -> str:
-        """The comparison in words, for a table."""
+        """The comparison and its mode in words, for a table."""
         sign = {"equals": "=", "at most": "<=", "at least": ">="}[self.sense]
         goal = 1.0 if callable(self.target) else self.target
-        slack = f" within {100 * self.tolerance:g}%" if self.tolerance and goal else ""
-        return f"{sign} {goal:g}{slack}"
+        slack = ""
+        if goal == 0 and self.sense != "equals":
+            # With a target of 0 the tolerance is absolute, and a bound is the edge of its band.
+            goal = self.tolerance if self.sense == "at most" else -self.tolerance
+        elif self.tolerance:
+            slack = f" within {100 * self.tolerance:g}%" if goal else f" within {self.tolerance:g}"
+        return f"{sign} {goal:g}{slack}{self._mode_in_words}"
+
+    @property
+    def _mode_in_words(self) -> str:
+        if self.mode == "every run":
+            return ""
+        if self.mode == "in the mean":
+            return ", in the mean"
+        return f", in {100 * self.mode[1]:g}% of {self.units} or more"
+
+    @property
+    def statistic(self) -> str:
+        """What a verdict shows: the median or mean of the numbers, or the share that comply."""
+        known = {"every run": "median", "in the mean": "mean"}
+        return known[self.mode] if isinstance(self.mode, str) else "share"
+
+    @property
+    def units(self) -> str:
+        """What is counted: runs, or the groups of them that a trend is read off."""
+        return "runs" if self.trend is None else "groups of runs"
 
 
 def stalled(run: Run, quantity: str, fit: rates.Fit, resolution: float) -> bool:

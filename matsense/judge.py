@@ -8,6 +8,7 @@ import numpy as np
 
 from matsense.claims import Claim, Hypotheses, Run, everything
 from matsense.estimate import Call, Estimate, decide
+from matsense.shares import share
 
 LEVEL = 0.95
 # A control has power if nearly all of its units contradict the claim, not just one of many.
@@ -18,7 +19,9 @@ MOST_SILENT = 0.1
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs say of a claim. `measured` and `interval` are in units of the prediction.
+    """What the runs say of a claim.
+
+    `measured` (the claim's `statistic`) and `interval` are in units of the prediction, or shares.
 
     `units` are the runs (or, with a trend, the groups of runs) that were compared, `contradicted`
     those among them that contradict the claim one by one; `deviation` is the smallest relative
@@ -115,6 +118,7 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
     goal = 1.0 if callable(claim.target) else claim.target
     level = 1 - (1 - LEVEL) / max(len(answered), 1)
     calls = [decide(u.estimate, goal, claim.sense, claim.tolerance, level) for u in answered]
+    against = calls.count(Call.CONTRADICTED)
     call, measured, interval, deviation = _decide(claim, goal, answered, calls, len(silent))
     counts = {s: sum(run.status == s for run in inside) for s in ("diverged", "failed", "missing")}
     if call is Call.CONSISTENT and any(counts.values()):
@@ -132,14 +136,14 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
         failed=counts["failed"],
         missing=counts["missing"],
         units=len(units),
-        contradicted=calls.count(Call.CONTRADICTED),
+        contradicted=against,
         deviation=deviation,
         window=(
             min((fit.window[0] for fit in used), default=math.nan),
             max((fit.window[1] for fit in used), default=math.nan),
         ),
         horizon=max((float(run.quantities["t"][-1]) for run in usable), default=math.nan),
-        sentence=_sentence(claim, call, measured, interval, len(units), silent, counts),
+        sentence=_sentence(claim, call, measured, interval, len(units), against, silent, counts),
         excluded=sum(run.status == "excluded" for run in inside),
     )
 
@@ -173,17 +177,15 @@ def _decide(
         call = decide(mean, goal, claim.sense, claim.tolerance, LEVEL)
         return call, mean.value, (low, high), claim.tolerance + (high - low) / scale
     q = claim.mode[1]
-    complies = [
-        decide(u.estimate, goal, claim.sense, claim.tolerance, LEVEL) is Call.CONSISTENT
-        for u in answered
-    ]
-    # Imported here, because it takes half a second that every worker would spend.
-    from scipy import stats
-
-    n, share = len(complies), sum(complies) / len(complies)
-    low, high = stats.binomtest(sum(complies), n).proportion_ci(LEVEL, method="wilson")
+    complies = np.array(
+        [
+            decide(u.estimate, goal, claim.sense, claim.tolerance, LEVEL) is Call.CONSISTENT
+            for u in answered
+        ]
+    )
+    found, (low, high) = share(complies, np.array([unit.seed for unit in answered]), LEVEL)
     call = Call.CONSISTENT if low >= q else Call.CONTRADICTED if high < q else Call.INCONCLUSIVE
-    return call, share, (float(low), float(high)), float(high - low)
+    return call, found, (low, high), high - low
 
 
 def _mean_over_seeds(units: list[Unit]) -> Estimate:
@@ -207,17 +209,19 @@ def _sentence(
     measured: float,
     interval: tuple[float, float],
     units: int,
+    against: int,
     silent: list[str],
     counts: dict[str, int],
 ) -> str:
-    kind = "runs" if claim.trend is None else "groups of runs"
     if math.isnan(measured):
-        text = f"No answer from {units} {kind}"
+        text = f"No answer from {units} {claim.units}"
     else:
         text = (
-            f"{claim.measured} {claim.prediction} is {call} with {units} {kind}: "
-            f"{measured:.4g} in [{interval[0]:.4g}, {interval[1]:.4g}]"
+            f"{claim.measured} {claim.prediction}: {call} with {units} {claim.units}, "
+            f"{claim.statistic} {measured:.4g} in [{interval[0]:.4g}, {interval[1]:.4g}]"
         )
+    if claim.mode == "every run" and against:
+        text += f"; {against} of {units} contradict it one by one"
     if silent:
         text += f"; {len(silent)} gave no value ({max(set(silent), key=silent.count)})"
     lost = ", ".join(f"{n} {status}" for status, n in counts.items() if n)

@@ -29,14 +29,13 @@ def number(x: float) -> str:
     return "-" if math.isnan(x) else f"{x:.4g}"
 
 
-def measured(verdict: Verdict) -> str:
-    """Value and interval, in units of the prediction."""
-    if math.isnan(verdict.measured):
+def measured(value: float, interval: Sequence[float], statistic: str) -> str:
+    """Value and interval, in units of the prediction; a share of runs is called one."""
+    if math.isnan(value):
         return "-"
-    low, high = verdict.interval
-    if low == high:
-        return number(verdict.measured)
-    return f"{number(verdict.measured)} [{number(low)}, {number(high)}]"
+    low, high = interval
+    shown = number(value) if low == high else f"{number(value)} [{number(low)}, {number(high)}]"
+    return f"share {shown}" if statistic == "share" else shown
 
 
 def counts(verdict: Verdict) -> str:
@@ -76,7 +75,7 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
             v.claim.id,
             escape(v.claim.plain),
             escape(f"{v.claim.measured} {v.claim.prediction}"),
-            escape(measured(v)),
+            escape(measured(v.measured, v.interval, v.claim.statistic)),
             counts(v),
             call,
         )
@@ -85,7 +84,7 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
                 "",
                 escape(f"control: {v.claim.control_of}"),
                 "",
-                escape(measured(v.control)),
+                escape(measured(v.control.measured, v.control.interval, v.claim.statistic)),
                 counts(v.control),
                 f"control: {control_call(v)}",
                 style="dim",
@@ -162,6 +161,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
         "assumes": claim.assumes,
         "verdict": str(verdict.call),
+        "statistic": claim.statistic,
         "measured": verdict.measured,
         "interval": list(verdict.interval),
         "smallest_deviation_seen": verdict.deviation,
@@ -266,9 +266,8 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
 
 
 def _row(study: str, claim: dict[str, Any]) -> str:
-    value = float(claim["measured"])
-    low, high = (float(x) for x in claim["interval"])
-    shown = number(value) if low == high else f"{number(value)} [{number(low)}, {number(high)}]"
+    interval = [float(x) for x in claim["interval"]]
+    shown = measured(float(claim["measured"]), interval, claim["statistic"])
     control = claim.get("control")
     outcome = "-" if control is None else control["verdict"]
     predicted = f"{claim['measures']} {claim['predicted']}"

@@ -121,7 +121,7 @@ def test_mean_over_seeds_has_students_interval_and_clusters_lanes() -> None:
     assert judge(a_claim(mode="in the mean"), runs[:20]).call is Call.INCONCLUSIVE
 
 
-def test_probability_uses_wilson() -> None:
+def test_probability_holds_a_share_of_independent_runs_against_its_bound() -> None:
     good = [a_run(1.0, s) for s in range(90)]
     claim = a_claim(mode=("with probability", 0.9))
     assert judge(claim, good).call is Call.CONSISTENT
@@ -129,6 +129,37 @@ def test_probability_uses_wilson() -> None:
     verdict = judge(claim, good[:50] + [a_run(2.0, s) for s in range(100, 130)])
     assert verdict.call is Call.CONTRADICTED
     assert verdict.measured == pytest.approx(50 / 80)
+    # As many runs, but of nine instances: they are not ninety witnesses.
+    lanes = [a_run(1.0, s, lane=lane) for s in range(9) for lane in range(10)]
+    assert judge(claim, lanes).call is Call.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "= 1 within 5%"),
+        ({"tolerance": 0.0}, "= 1"),
+        ({"target": lambda run: 7.0, "mode": "in the mean"}, "= 1 within 5%, in the mean"),
+        ({"sense": "at most", "target": 2.0}, "<= 2 within 5%"),
+        ({"sense": "at most", "target": 0.0, "tolerance": 0.01}, "<= 0.01"),
+        ({"sense": "at least", "target": 0.0, "tolerance": 0.01}, ">= -0.01"),
+        ({"target": 0.0, "tolerance": 0.0}, "= 0"),
+        ({"target": 0.0, "tolerance": 0.5}, "= 0 within 0.5"),
+        ({"mode": ("with probability", 0.8)}, "= 1 within 5%, in 80% of runs or more"),
+    ],
+)
+def test_the_comparison_in_words(changes: dict, words: str) -> None:
+    assert a_claim(**changes).prediction == words
+
+
+def test_the_sentence_says_what_its_number_is_and_who_disagrees() -> None:
+    runs = [a_run(1.0, s) for s in range(39)]
+    assert "median 1 in" in judge(a_claim(), runs).sentence
+    assert "mean 1 in" in judge(a_claim(mode="in the mean"), runs).sentence
+    off = [*runs, a_run(2.0, 39)]
+    assert judge(a_claim(), off).sentence.endswith("1 of 40 contradict it one by one.")
+    verdict = judge(a_claim(mode=("with probability", 0.8)), off)
+    assert "consistent with 40 runs, share 0.975 in [0.87" in verdict.sentence
 
 
 def test_scaling_trend_reads_the_exponent_of_every_group() -> None:

@@ -165,7 +165,7 @@ claims = (
         "derived as the part of the claim above that survives: matsense.theory.attention",
         r"equal non-optimal scores: at least 9 of 10 runs end at the best tokens",
         "all non-optimal scores of an input equal: 9 of 10 runs or more end at the best tokens",
-        "share at the best tokens (1 or 0 a run)",
+        "best tokens (1 or 0)",
         of("equal"),
         final("best"),
         "equals",

@@ -24,7 +24,14 @@ def parser(description: str | None) -> Parser:
     p.add_argument("study", nargs="?", help="a module of sims/studies")
     p.add_argument("--list", action="store_true", help="list the studies and their papers")
     p.add_argument("--quick", action="store_true", help="the same study on a small grid")
-    p.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 at every point")
+    p.add_argument("--seeds", type=int, metavar="N", help="N seeds at every point")
+    p.add_argument(
+        "--first-seed",
+        type=int,
+        default=0,
+        metavar="K",
+        help="seeds from K on: a replication that no choice of this repository has seen",
+    )
     p.add_argument(
         "--set",
         action="append",
@@ -55,6 +62,15 @@ def check_jobs(jobs: int) -> int:
     if jobs == 0 or jobs < -1:
         raise InvalidInput(f"--jobs {jobs}", "a positive number, or -1 for all cores", "give 1")
     return joblib.cpu_count() if jobs == -1 else jobs
+
+
+def check_first_seed(first: int) -> int:
+    """The seed meant by --first-seed."""
+    if not 0 <= first < 2**31:
+        raise InvalidInput(
+            f"--first-seed {first}", "seeds are 0 to 2147483647", "give --first-seed 1000"
+        )
+    return first
 
 
 def check_memory(text: str | None) -> int | None:

@@ -19,7 +19,11 @@ PACKAGES = ("matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib
 
 
 def provenance(
-    command: Sequence[str], precision: str, grid: Sequence[tuple[Sweep, int]], jobs: int
+    command: Sequence[str],
+    precision: str,
+    grid: Sequence[tuple[Sweep, int]],
+    jobs: int,
+    first: int = 0,
 ) -> dict[str, Any]:
     """Everything that one needs to repeat a sweep, as plain data for provenance.json."""
     return {
@@ -34,7 +38,10 @@ def provenance(
         "jobs": jobs,
         "precision": precision,
         "grid": {
-            sweep.name: {"seeds": list(range(seeds)), **{a: list(v) for a, v in sweep.axes.items()}}
+            sweep.name: {
+                "seeds": list(range(first, first + seeds)),
+                **{axis: list(values) for axis, values in sweep.axes.items()},
+            }
             for sweep, seeds in grid
         },
     }

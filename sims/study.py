@@ -171,8 +171,10 @@ def _code_of(stages: tuple[Callable[..., Any], ...]) -> str:
     return fingerprint.of(*stages)
 
 
-def points(study_name: str, sweep: Sweep, seeds: int, precision: str) -> list[Point]:
-    """The runs of a sweep's grid: every combination of its axes, for seeds 0 ... seeds - 1.
+def points(
+    study_name: str, sweep: Sweep, seeds: int, precision: str, first: int = 0
+) -> list[Point]:
+    """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
     The id hashes what the numbers depend on: parameters, seed, precision, block widths, and the
     code that the trial reaches (`code_of`). Raises InvalidInput through `sweep.check`.
@@ -184,7 +186,7 @@ def points(study_name: str, sweep: Sweep, seeds: int, precision: str) -> list[Po
     for params in grid_of(sweep):
         if sweep.check is not None:
             sweep.check(**by_name(sweep.check, params))
-        for seed in range(seeds):
+        for seed in range(first, first + seeds):
             identity = [study_name, sweep.name, params, seed, precision, widths, code]
             out.append(Point(digest(identity), sweep.name, params, seed))
     return out

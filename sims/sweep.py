@@ -79,6 +79,7 @@ def prepare(
     """The grid, its points, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
+    first = options.check_first_seed(args.first_seed)
     chosen = grid(study, args.quick, args.seeds, args.set)
     jobs = options.choose_device(args.device, jobs)
     precision = Precision(operator, args.device)
@@ -90,7 +91,7 @@ def prepare(
         )
 
     def expanded() -> list[Point]:
-        return [p for s, n in chosen for p in points(args.study, s, n, precision.of(s))]
+        return [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first)]
 
     # Every point must be one that can be, before anything is compiled to learn its size.
     wanted = expanded()
@@ -139,7 +140,7 @@ def command(argv: Sequence[str]) -> int:
             execute(packed, store, pool, watch, console)
         with watch.part("read"):
             runs = store.read(wanted)
-        origin = provenance(command_line(argv), str(precision), chosen, jobs)
+        origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
         verdicts = conclude(args.study, study, runs, folder, precision, origin, watch)
     except KeyboardInterrupt:
         console.print(f"interrupted: {GO_ON}")

@@ -42,6 +42,7 @@ def refused(*words: str) -> str:
         (["--set", "balance=0"], "balance = 0", "give balance > 0"),
         (["--seeds", "0"], "--seeds 0", "give --seeds 1"),
         (["--seeds", "many"], "many", "--help"),
+        (["--first-seed", "-1"], "--first-seed -1", "give --first-seed 1000"),
         (["--jobs", "0"], "--jobs 0", "give 1"),
         (["--jobs", "-7"], "--jobs -7", "give 1"),
         (["--device", "tpu"], "--device tpu", "give --device cpu"),

@@ -11,6 +11,7 @@ from sims import worker
 from sims.blocks import Block, blocks
 from sims.engine import Pool, _tasks, run_all
 from sims.progress import time_left
+from sims.provenance import provenance
 from sims.store import Record
 from sims.study import Point, Sweep, load, points
 from sims.worker import run_block
@@ -95,6 +96,16 @@ def test_grown_axes_keep_old_ids_and_instances() -> None:
         p.id for p in points(STUDY, small("symmetric", alpha=(0.5, 0.2, 0.1, 0.3)), 3, "float64")
     }
     assert old < new
+
+
+def test_later_seeds_are_the_runs_that_a_grown_sweep_would_have() -> None:
+    sweep = small("symmetric")
+    grown = {p.id for p in points(STUDY, sweep, 5, "float64")}
+    fresh = points(STUDY, sweep, 2, "float64", first=3)
+    assert {p.seed for p in fresh} == {3, 4}
+    assert {p.id for p in fresh} == grown - {p.id for p in points(STUDY, sweep, 3, "float64")}
+    stated = provenance(["sweep"], "float64", [(sweep, 2)], 1, first=3)
+    assert stated["grid"]["symmetric"]["seeds"] == [3, 4]
 
 
 def test_ids_tell_precision_and_parameters_apart() -> None:

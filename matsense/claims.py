@@ -22,7 +22,8 @@ class Run:
     `quantities` maps names to arrays: "t" (ticks) and, along the same leading axis or as scalars,
     whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
     quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
-    instance) is one that no claim is about, and `message` says why.
+    instance) is one that no claim is about, and `message` says why. Runs of one `instance` share
+    their data, and are not independent.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Run:
     status: Status = "missing"
     quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
     message: str = ""
+    instance: str = ""
     _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
 
     def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:

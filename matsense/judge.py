@@ -52,10 +52,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Unit:
-    """One run's (or one group's) estimate in units of its prediction, and the seeds behind it."""
+    """One run's (or one group's) estimate in units of its prediction; its seed and its instance.
+
+    Without a name for its instance a run is taken to share it with all runs of its seed. A group
+    that spans several instances goes by its first: groups along one axis share all of theirs.
+    """
 
     estimate: Estimate
     seed: int
+    instance: str
+
+
+def _unit(estimate: Estimate, run: Run) -> Unit:
+    return Unit(estimate, run.seed, run.instance or str(run.seed))
 
 
 def compared(claim: Claim, run: Run) -> Estimate:
@@ -72,16 +81,16 @@ def compared(claim: Claim, run: Run) -> Estimate:
 def units_of(claim: Claim, runs: Sequence[Run]) -> list[Unit]:
     """The numbers that answer the claim: one a run, or one a group along the claim's trend."""
     if claim.trend is None:
-        return [Unit(compared(claim, run), run.seed) for run in runs]
+        return [_unit(compared(claim, run), run) for run in runs]
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
         groups.setdefault(claim.trend.group_key(run.params, run.seed), []).append(run)
     return [
-        Unit(
+        _unit(
             claim.trend.along(
                 [run.params for run in group], [compared(claim, run) for run in group]
             ),
-            group[0].seed,
+            group[0],
         )
         for group in groups.values()
     ]
@@ -183,7 +192,8 @@ def _decide(
             for u in answered
         ]
     )
-    found, (low, high) = share(complies, np.array([unit.seed for unit in answered]), LEVEL)
+    _, instances = np.unique([unit.instance for unit in answered], return_inverse=True)
+    found, (low, high) = share(complies, instances, LEVEL)
     call = Call.CONSISTENT if low >= q else Call.CONTRADICTED if high < q else Call.INCONCLUSIVE
     return call, found, (low, high), high - low
 

@@ -1,4 +1,4 @@
-"""A share of runs, with an interval that remembers that runs of one seed may share their data."""
+"""A share of runs, with an interval that remembers that runs of one instance share their data."""
 
 import math
 
@@ -8,23 +8,24 @@ from scipy import special
 
 
 def share(
-    outcomes: Bool[np.ndarray, " runs"], seeds: Int[np.ndarray, " runs"], level: float = 0.95
+    outcomes: Bool[np.ndarray, " runs"], instances: Int[np.ndarray, " runs"], level: float = 0.95
 ) -> tuple[float, tuple[float, float]]:
     """The share of true outcomes, and its Wilson score interval at `level`.
 
-    Runs of a seed (lanes of one instance) may succeed and fail together. With more than one run a
-    seed, n runs therefore count as n / (1 + (m - 1) rho), m the size of a seed's group (weighted by
-    size) and rho the correlation within seeds, by one-way analysis of variance, at least 0; the
-    normal quantile becomes Student's with one degree of freedom less than seeds. If all outcomes
-    are alike nothing shows the correlation, and only seeds count (rho = 1). One seed with several
-    runs tells nothing: (0, 1).
+    Runs of an instance (its lanes) may succeed and fail together. With more than one run an
+    instance, n runs therefore count as n / (1 + (m - 1) rho), m the runs of an instance (weighted
+    by that number) and rho the correlation within instances, by one-way analysis of variance, at
+    least 0; the normal quantile becomes Student's with one degree of freedom less than instances.
+    If all outcomes are alike nothing shows the correlation, and only instances count (rho = 1).
+    One instance with several runs tells nothing: (0, 1).
 
-    With one run a seed it is Wilson's interval itself. [wilson1927]; the effective number of runs
-    as in surveys with clusters, [korn1998]. With 20 seeds of 8 runs the 95% interval covers in 93
-    to 97% of data sets for shares of .5 to .9 and in 90 to 96% for .95, whatever the correlation.
+    With one run an instance it is Wilson's interval itself, [wilson1927]; the effective number of
+    runs as in surveys with clusters, [korn1998]. With 20 instances of 8 runs the 95% interval
+    covers in 93 to 97% of data sets for shares of .5 to .9 and in 90 to 96% for .95, whatever the
+    correlation.
     """
     n, p = outcomes.size, float(outcomes.mean())
-    names, group = np.unique(seeds, return_inverse=True)
+    names, group = np.unique(instances, return_inverse=True)
     clusters, sizes = names.size, np.bincount(group).astype(float)
     quantile, effective = float(special.ndtri(0.5 + level / 2)), float(n)
     if clusters < n:

@@ -181,6 +181,7 @@ def _run(point: Point, row: pa.Table) -> Run:
         row["status"][0].as_py(),
         quantities,
         row["message"][0].as_py(),
+        point.instance,
     )
 
 

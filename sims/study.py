@@ -127,17 +127,18 @@ class Study:
 
 @dataclass(frozen=True)
 class Point:
-    """One run to be: where it stands in the grid, its seed, and its id."""
+    """One run to be: where it stands in the grid, its seed, its id, and that of its instance."""
 
     id: str
     sweep: str
     params: Params
     seed: int
+    instance: str = ""
 
     @property
     def missing(self) -> Run:
         """The run as long as the store does not hold it."""
-        return Run(self.id, self.sweep, self.params, self.seed)
+        return Run(self.id, self.sweep, self.params, self.seed, instance=self.instance)
 
 
 def available() -> list[str]:
@@ -188,7 +189,8 @@ def points(
             sweep.check(**by_name(sweep.check, params))
         for seed in range(first, first + seeds):
             identity = [study_name, sweep.name, params, seed, precision, widths, code]
-            out.append(Point(digest(identity), sweep.name, params, seed))
+            instance = instance_id(study_name, sweep, params, seed)
+            out.append(Point(digest(identity), sweep.name, params, seed, instance))
     return out
 
 
@@ -198,7 +200,13 @@ def digest(identity: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def instance_key(study_name: str, sweep: Sweep, params: Params, seed: int) -> np.ndarray:
-    """Key data (two uint32) of the instance: shared by its lanes, derived from nothing else."""
+def instance_id(study_name: str, sweep: Sweep, params: Params, seed: int) -> str:
+    """What an instance is drawn from, hashed: shared by its lanes, and by no other run."""
     own = {a: params[a] for a in (*sweep.shape, *sweep.instance)}
-    return np.frombuffer(bytes.fromhex(digest([study_name, sweep.name, own, seed]))[:8], np.uint32)
+    return digest([study_name, sweep.name, own, seed])
+
+
+def instance_key(study_name: str, sweep: Sweep, params: Params, seed: int) -> np.ndarray:
+    """Key data (two uint32) of the instance, derived from its id alone."""
+    found = instance_id(study_name, sweep, params, seed)
+    return np.frombuffer(bytes.fromhex(found)[:8], np.uint32)

@@ -132,6 +132,8 @@ def test_probability_holds_a_share_of_independent_runs_against_its_bound() -> No
     # As many runs, but of nine instances: they are not ninety witnesses.
     lanes = [a_run(1.0, s, lane=lane) for s in range(9) for lane in range(10)]
     assert judge(claim, lanes).call is Call.INCONCLUSIVE
+    apart = [replace(run, instance=run.id) for run in lanes]
+    assert judge(claim, apart).call is Call.CONSISTENT
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy import integrate, special, stats
+from scipy import special
 
 from matsense.errors import InvalidInput
 from matsense.problems.corruption import DEGREES
@@ -42,6 +42,8 @@ def survival(law: str, ratio: float) -> float:
     if law == "cauchy":
         return float(special.erfcx(ratio / math.sqrt(2)))
     if law == "student":
+        from scipy import integrate, stats  # here: half a second that workers need not spend
+
         density = stats.t(DEGREES).pdf
         # The integrand lives on |s| < 10 in units where the exponential does, or the density.
         end = 40 / max(ratio, 0.1)

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy import optimize, stats
+from scipy import special
 
 Scalar = Any  # a float or an array of them
 
@@ -130,9 +130,9 @@ def hard_failure(
     """
     above = np.log((1 - level) / level)
     if log_d > math.log(1e6):
-        return stats.chi2.cdf(np.exp(log_d + above - hard_log_ratio(R, eta, m)), 1)
+        return special.chdtr(1, np.exp(log_d + above - hard_log_ratio(R, eta, m)))
     d = round(math.exp(log_d))
-    return stats.f.cdf((d - 1) * np.exp(above - hard_log_ratio(R, eta, m)), 1, d - 1)
+    return special.fdtr(1, d - 1, (d - 1) * np.exp(above - hard_log_ratio(R, eta, m)))
 
 
 def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Scalar:
@@ -142,16 +142,17 @@ def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Sca
 
 
 # P(g^2 >= 1), the chance of success at the threshold, where (a / b)^2 = d.
-AT_THRESHOLD = float(stats.chi2.sf(1.0, 1))
+AT_THRESHOLD = float(special.chdtrc(1, 1.0))
 
 
 def hard_threshold(log_d: float) -> float:
     """R*(d): where R ln R - R + 1 = ln(d) / 2, D6's threshold for a fixed rate.
 
-    Grows like log d / log log d ([price2024]'s px-hard), which small d do not show.
+    Grows like log d / log log d ([price2024]'s px-hard), which small d do not show. With
+    u = ln R - 1 the equation is u e^u = (ln(d) / 2 - 1) / e, which Lambert's W solves.
     """
-    top = 3.0 + log_d
-    return float(optimize.brentq(lambda R: R * math.log(R) - R + 1 - 0.5 * log_d, 1.0, top))
+    u = special.lambertw((0.5 * log_d - 1.0) / math.e).real
+    return math.exp(1.0 + float(u))
 
 
 def mixed_threshold(d: int, C: float, eta: float) -> float:

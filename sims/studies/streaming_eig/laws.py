@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from matsense.claims import Run, last
 from matsense.estimate import Estimate
@@ -61,8 +61,8 @@ def outside_binomial(run: Run) -> float:
     """
     starts = int(run.quantities["starts"])
     failing = np.rint(run.quantities["failing"] * starts)
-    low = stats.beta.ppf(ONE_OF_MANY / 2, failing, starts - failing + 1)
-    high = stats.beta.isf(ONE_OF_MANY / 2, failing + 1, starts - failing)
+    low = special.betaincinv(failing, starts - failing + 1, ONE_OF_MANY / 2)
+    high = special.betainccinv(failing + 1, starts - failing, ONE_OF_MANY / 2)
     low, high = np.where(failing == 0, 0.0, low), np.where(failing == starts, 1.0, high)
     closed = theory.hard_failure(
         log_d(run), run.params["R"], run.quantities["eta"], run.params["m"]

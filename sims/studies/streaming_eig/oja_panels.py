@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
 
 from matsense.claims import Run, last
+from matsense.shares import share
 from matsense.theory import streaming as theory
 from sims import drawing
 from sims.sections import section, values
@@ -32,11 +32,11 @@ def failure(ax: Axes, runs: list[Run]) -> None:
         for R in values(same, "R"):
             here = [run for run in same if run.params["R"] == R]
             total = sum(int(run.quantities["starts"]) for run in here)
-            share = float(np.mean([laws.least("failing")(run) for run in here]))
-            low, high = stats.binomtest(round(share * total), total).proportion_ci(method="wilson")
+            failing = round(total * float(np.mean([laws.least("failing")(run) for run in here])))
+            found, (low, high) = share(np.arange(total) < failing, np.arange(total))
             label = f"$d=2^{{{round(math.log2(d))}}}$" if values(same, "R")[0] == R else None
             ax.errorbar(
-                [R / star], [share], yerr=[[max(share - low, 0)], [max(high - share, 0)]],
+                [R / star], [found], yerr=[[found - low], [high - found]],
                 fmt=drawing.marker(index), color=drawing.colour(index), markerfacecolor="white",
                 capsize=2, linewidth=0.8, label=label,
             )  # fmt: skip

@@ -128,7 +128,7 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
     level = 1 - (1 - LEVEL) / max(len(answered), 1)
     calls = [decide(u.estimate, goal, claim.sense, claim.tolerance, level) for u in answered]
     against = calls.count(Call.CONTRADICTED)
-    call, measured, interval, deviation = _decide(claim, goal, answered, calls, len(silent))
+    call, measured, interval, deviation = _decide(claim, goal, units, answered, calls)
     counts = {s: sum(run.status == s for run in inside) for s in ("diverged", "failed", "missing")}
     if call is Call.CONSISTENT and any(counts.values()):
         call = Call.INCONCLUSIVE
@@ -158,8 +158,9 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
 
 
 def _decide(
-    claim: Claim, goal: float, answered: list[Unit], calls: list[Call], silent: int
+    claim: Claim, goal: float, units: list[Unit], answered: list[Unit], calls: list[Call]
 ) -> tuple[Call, float, tuple[float, float], float]:
+    silent = len(units) - len(answered)
     nothing = (Call.INCONCLUSIVE, math.nan, (math.nan, math.nan), math.nan)
     if not answered:
         return nothing
@@ -178,24 +179,31 @@ def _decide(
         widest = float(np.max(bounded[:, 1] - bounded[:, 0], initial=0.0))
         span = (float(ends[:, 0].min()), float(ends[:, 1].max()))
         return call, float(np.median(values)), span, claim.tolerance + widest / scale
-    if silent > MOST_SILENT * (silent + len(answered)):
-        return nothing
     if claim.mode == "in the mean":
+        if silent > MOST_SILENT * len(units):
+            return nothing
         mean = _mean_over_seeds(answered)
         low, high = mean.interval(LEVEL)
         call = decide(mean, goal, claim.sense, claim.tolerance, LEVEL)
         return call, mean.value, (low, high), claim.tolerance + (high - low) / scale
+    found, (low, high) = _share_that_complies(claim, goal, units)
     q = claim.mode[1]
-    complies = np.array(
-        [
-            decide(u.estimate, goal, claim.sense, claim.tolerance, LEVEL) is Call.CONSISTENT
-            for u in answered
-        ]
-    )
-    _, instances = np.unique([unit.instance for unit in answered], return_inverse=True)
-    found, (low, high) = share(complies, instances, LEVEL)
     call = Call.CONSISTENT if low >= q else Call.CONTRADICTED if high < q else Call.INCONCLUSIVE
     return call, found, (low, high), high - low
+
+
+def _share_that_complies(
+    claim: Claim, goal: float, units: list[Unit]
+) -> tuple[float, tuple[float, float]]:
+    """Those who comply beyond doubt, of all; who cannot tell may be for or against the claim.
+
+    So the lower end counts runs without an answer as against, the upper end as for it.
+    """
+    calls = np.array([decide(u.estimate, goal, claim.sense, claim.tolerance, LEVEL) for u in units])
+    _, instances = np.unique([unit.instance for unit in units], return_inverse=True)
+    found, (low, _) = share(calls == Call.CONSISTENT, instances, LEVEL)
+    _, (_, high) = share(calls != Call.CONTRADICTED, instances, LEVEL)
+    return found, (low, high)
 
 
 def _mean_over_seeds(units: list[Unit]) -> Estimate:

@@ -168,7 +168,8 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
         ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)
         names.append(claim.id)
     ax.axvline(1.0, color="black", linewidth=0.8)
-    ax.set_yticks(range(len(names)), names)
+    # In two lines, since long names would push a whole column of panels aside.
+    ax.set_yticks(range(len(names)), [name.replace("/", "/\n") for name in names])
     ax.invert_yaxis()
 
 

@@ -136,6 +136,18 @@ def test_probability_holds_a_share_of_independent_runs_against_its_bound() -> No
     assert judge(claim, apart).call is Call.CONSISTENT
 
 
+def test_probability_takes_who_cannot_tell_neither_for_nor_against() -> None:
+    claim = a_claim(mode=("with probability", 0.7), target=lambda run: run.params.get("p", 1.0))
+    yes, no = [a_run(1.0, s) for s in range(60)], [a_run(2.0, s) for s in range(100, 105)]
+    silent = [a_run(1.0, s, p=0.0) for s in range(200, 240)]
+    assert judge(claim, yes + no).call is Call.CONSISTENT
+    unknown = judge(claim, yes + no + silent)
+    assert unknown.call is Call.INCONCLUSIVE
+    assert unknown.measured == pytest.approx(60 / 105)
+    assert unknown.interval[0] < 0.5 and unknown.interval[1] > 0.9
+    assert judge(claim, silent + [a_run(2.0, s) for s in range(300, 400)]).call is Call.CONTRADICTED
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -4,7 +4,14 @@ import contextlib
 import hashlib
 import os
 import platform
+import sys
 from pathlib import Path
+
+from sims import signals
+
+# What runs as `python -m sims.NAME` is called so until it is imported, which takes seconds.
+if sys.argv[:1] == ["-m"]:
+    signals.importing()
 
 
 def processor() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from matsense.errors import InvalidInput
+from sims import signals
 
 # The name of threads that compute while the main one listens for signals.
 ASIDE = "matsense-aside"
@@ -47,14 +48,17 @@ def main(command: Callable[[Sequence[str]], int]) -> int:
     """Runs a command on the shell's words: its exit code; 2 and one line for bad input, 3 and one
     line after a Ctrl-C that the command has no answer of its own for.
     """
+    signals.heard()
     try:
         return command(sys.argv[1:])
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+        print(signals.NOTHING_WRITTEN, file=sys.stderr)
         return 3
+    finally:
+        signals.concluded()
 
 
 def leave(code: int) -> NoReturn:

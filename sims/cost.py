@@ -12,6 +12,7 @@ import numpy as np
 from sims.blocks import Block, one_of_each
 from sims.flops import Work, count
 from sims.memory import batch
+from sims.signals import unheard
 from sims.study import Sweep, by_name, load
 from sims.worker import compiling_seconds, inputs, programs, trial_of
 
@@ -88,12 +89,13 @@ def _after(sweep: Sweep, block: Block, instances: Any, quantities: dict[str, Any
 
 def probes(pending: Sequence[Block], jobs: int) -> list[Probe]:
     """One probe of every shape, on all workers at once: they share caches and cores, as later."""
-    tasks = one_of_each(pending)
-    with joblib.Parallel(n_jobs=jobs) as parallel:
-        return [
-            max(parallel(joblib.delayed(probe)(task) for _ in range(jobs)), key=_seconds)
-            for task in tasks
-        ]
+    found = []
+    with joblib.Parallel(n_jobs=jobs, return_as="generator") as parallel:
+        for task in one_of_each(pending):
+            with unheard():
+                each = parallel(joblib.delayed(probe)(task) for _ in range(jobs))
+            found.append(max(each, key=_seconds))
+    return found
 
 
 def _seconds(found: Probe) -> float:

@@ -18,6 +18,7 @@ from joblib.externals.loky import get_reusable_executor
 from sims.blocks import Block, batched
 from sims.command import ASIDE
 from sims.hush import hushed
+from sims.signals import end_with_caller, unheard
 from sims.worker import Done, Spent, killed, run_block
 
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
@@ -116,14 +117,18 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
             )
         except ValueError:
             # A backend that cannot stream results: in waves, so that a kill still loses only a few.
-            with joblib.Parallel(**settings) as parallel:
+            with contextlib.ExitStack() as stack:
+                with unheard():
+                    parallel = stack.enter_context(joblib.Parallel(**settings))
                 for wave in batched(_tasks(pending, pool), 4 * pool.jobs):
                     for done in parallel(joblib.delayed(_run)(task) for task in wave):
                         yield from done
             return
-        results = stream(joblib.delayed(_run)(task) for task in _tasks(pending, pool))
-        finished = False
+        run = _run_here if pool.is_local else _run
+        results, finished = None, False
         try:
+            with unheard():
+                results = stream(joblib.delayed(run)(task) for task in _tasks(pending, pool))
             for result in results:
                 yield from result
             finished = True
@@ -131,7 +136,8 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
             # A caller that stops early knows that blocks are in flight; joblib would warn of it.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                results.close()
+                if results is not None:
+                    results.close()
             if pool.is_local and not finished:
                 # joblib kills its workers, but may have started others for what it sent meanwhile;
                 # this process would wait for them when it ends.
@@ -158,6 +164,12 @@ def _run(task: tuple[Block, ...]) -> list[Done]:
     What was scattered to a worker is lost with that worker; a tuple travels with its task instead.
     """
     return [run_block(block) for block in task]
+
+
+def _run_here(task: tuple[Block, ...]) -> list[Done]:
+    """_run in a worker that this command has started."""
+    end_with_caller()
+    return _run(task)
 
 
 @contextlib.contextmanager

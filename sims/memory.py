@@ -10,6 +10,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from matsense.errors import InvalidInput
 from sims.blocks import Block, blocks, one_of_each
+from sims.signals import unheard
 from sims.study import Sweep, points
 from sims.worker import inputs, programs
 
@@ -75,10 +76,16 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]
     Compilation leaves some 200 MB behind that a caller would carry to its end.
     """
     executor = get_reusable_executor(max_workers=1)
+    weighed = False
     try:
-        return executor.submit(_weigh, study, sweeps).result()
+        with unheard():
+            weighing = executor.submit(_weigh, study, sweeps)
+        found = weighing.result()
+        weighed = True
     finally:
-        executor.shutdown(wait=True)
+        # Who is interrupted does not wait for a compilation.
+        executor.shutdown(wait=True, kill_workers=not weighed)
+    return found
 
 
 def _weigh(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:

@@ -183,11 +183,11 @@ def choose_device(kind: str, jobs: int) -> int:
 def check_folder(out: Path) -> None:
     """Raises InvalidInput unless `out` is, or can become, a folder that can be written."""
     place = out.absolute()
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir():
-        raise InvalidInput(f"--out {out}", f"{place} is a file", "name a folder")
     try:
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise InvalidInput(f"--out {out}", f"{place} is a file", "name a folder")
         # A nameless file: the only sure test, and it leaves nothing behind.
         with tempfile.TemporaryFile(dir=place):
             pass

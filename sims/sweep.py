@@ -146,19 +146,21 @@ def command(argv: Sequence[str]) -> int:
         console.print(f"interrupted: {GO_ON}")
         return 3
     except WorkersLostError as error:
-        console.print(f"{error}: {GO_ON}")
+        console.print(f"{error}: {GO_ON}", markup=False)
         return 3
     except OSError as error:
         console.print(
             f"error: {folder}: {error.strerror or error}; what was finished is stored; "
-            "mend that (make room?) and give the same command again"
+            "mend that (make room?) and give the same command again",
+            markup=False,
         )
         return 3
     for notice in (*pool.notices, *store.notices):
-        console.print(notice)
+        console.print(notice, markup=False)
     report.print_table(console, study, verdicts)
     report.print_failures(console, runs)
-    console.print(f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})")
+    written = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})"
+    console.print(written, markup=False)
     return report.exit_code(verdicts)
 
 

@@ -162,3 +162,16 @@ def test_rejudging_an_empty_store_is_incomplete(tree: Path) -> None:
     done = toy.sweep(tree, "toy", "--quick", "--rejudge", "--out", "empty")
     assert done.returncode == 3
     assert "3 missing" in done.stdout
+
+
+def test_a_folder_is_named_as_it_is_called(tmp_path: Path) -> None:
+    """Spaces, other scripts, and brackets, which mean styles to what prints."""
+    tree, out = toy.tree(tmp_path), "a b/\u00fc [x] [/y]"
+    done = toy.sweep(tree, "toy", "--quick", "--jobs", "1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert f"{out}/toy/figure.png" in done.stdout
+    assert (tree / out / "toy" / "verdict.json").exists()
+
+
+def test_a_folder_whose_name_is_too_long_is_refused() -> None:
+    assert "name another folder" in refused("overparam_gd", "--out", 300 * "x")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -249,3 +250,49 @@ def test_a_clock_that_jumps_back_changes_nothing(tree: Path, whole: Path) -> Non
     done = toy.sweep(tree, "toy", "--jobs", "2", "--out", "jumped")
     assert done.returncode == 0, done.stderr
     assert_same_results(tree / "jumped", whole)
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("moment", [0.0, 0.5])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "closed terminal"])
+def test_while_workers_import_a_terminal_gets_one_line(
+    tree: Path, how: signal.Signals, moment: float
+) -> None:
+    """The terminal tells the whole group; only the command itself may answer."""
+    process = toy.start(tree, "toy", "--jobs", "2")
+    toy.wait_for_workers(process, 2)
+    time.sleep(moment)
+    for pid in toy.workers(process):
+        status = Path(f"/proc/{pid}/status").read_text()
+        blocked = int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16)
+        assert blocked & (1 << (how - 1)), "whether it would have spoken is chance"
+    asked = time.monotonic()
+    out, err = toy.kill(process, how)
+    assert time.monotonic() - asked < 2.0
+    assert process.returncode == 3, out + err
+    assert "same command goes on" in out
+    assert err == ""
+
+
+def test_ctrl_c_before_the_command_has_begun_is_one_line(tree: Path) -> None:
+    """JAX takes a second to import; a module that says so stands in its way here."""
+    (tree / "jax.py").write_text("import time\nopen('importing', 'w').close()\ntime.sleep(60)\n")
+    process = toy.start(tree, "toy")
+    while not (tree / "importing").exists() and process.poll() is None:
+        time.sleep(0.01)
+    out, err = toy.kill(process, signal.SIGINT)
+    assert (process.returncode, out, err) == (3, "", "interrupted: nothing was written\n")
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_command(tree: Path, how: signal.Signals) -> None:
+    """The command alone is told, as by `kill` or a batch system; then nobody holds its output."""
+    process = toy.start(tree, "toy", "--jobs", "2")
+    toy.wait_for_parts(tree / "figures", 1)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=20)
+    assert toy.workers(process) == []
+    assert process.returncode == (3 if how is signal.SIGTERM else -9)
+    assert ("same command goes on" in out) == (how is signal.SIGTERM)
+    assert "Traceback" not in out + err

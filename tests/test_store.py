@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.store import Record, Store
+from sims.store import Record, Store, _checksum
 from sims.study import Point
 
 
@@ -69,6 +69,28 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     assert part.name in fresh.notices[0]
     assert part.with_name(part.name + ".unreadable").exists()
     assert len(Store(tmp_path).known()) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("run", None), ("status", [1]), ("error", ["a word"]), ("error", [["a word"]])],
+)
+def test_a_whole_table_of_another_kind_is_set_aside(
+    tmp_path: Path, column: str, values: list | None
+) -> None:
+    """With a checksum that is right: as written by somebody else who names files so."""
+    store = Store(tmp_path)
+    store.write([record(0)])
+    (part,) = store.parts()
+    table = pq.read_table(part, partitioning=None).drop_columns([column])
+    sink = pa.BufferOutputStream()
+    pq.write_table(table if values is None else table.append_column(column, [values]), sink)
+    content = sink.getvalue().to_pybytes()
+    part.unlink()
+    part.with_name(f"x-{_checksum(content)}.parquet").write_bytes(content)
+    assert store.known() == set()
+    assert f"column '{column}'" in store.notices[0]
+    assert store.read([record(0).point])[0].status == "missing"
 
 
 def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:

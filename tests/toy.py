@@ -180,6 +180,13 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+def wait_for_workers(process: subprocess.Popen[str], count: int) -> None:
+    """Until so many loky workers have been started."""
+    deadline = time.monotonic() + 60
+    while len(workers(process)) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def weight(process: subprocess.Popen[str]) -> int:
     """Bytes of a command's processes together; what they share is counted once."""
     total = 0

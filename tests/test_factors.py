@@ -9,21 +9,19 @@ from hypothesis import strategies as st
 from matsense.factors import LowRank, gaussian_start, imbalance, imbalanced_start
 
 
-def random(key: int, *shape: int) -> jax.Array:
-    return jax.random.normal(jax.random.key(key), shape)
-
-
 @settings(deadline=None, max_examples=20)
 @given(st.integers(2, 7), st.integers(2, 7), st.integers(1, 3), st.integers(1, 3))
 def test_factored_arithmetic_equals_dense(n1: int, n2: int, q: int, r: int) -> None:
-    a = LowRank(random(0, n1, q), random(1, n2, q))
-    b = LowRank(random(2, n1, r), random(3, n2, r))
-    difference = np.asarray(a.dense() - b.dense())
-    np.testing.assert_allclose((a - b).dense(), difference, atol=1e-13)
-    np.testing.assert_allclose(
-        (a - b) @ random(4, n2, 2), difference @ random(4, n2, 2), atol=1e-12
-    )
-    np.testing.assert_allclose((a - b).T.dense(), difference.T, atol=1e-13)
+    rng = np.random.default_rng(0)
+    a, b = (LowRank(*(jnp.asarray(rng.standard_normal((n, k))) for n in (n1, n2))) for k in (q, r))
+    x = jnp.asarray(rng.standard_normal((n2, 2)))
+    # Compiled as one program a shape.
+    sides = jax.jit(lambda a, b, x: ((a - b).dense(), (a - b) @ x, (a - b).T.dense()))(a, b, x)
+    dense = [np.asarray(m.left) @ np.asarray(m.right).T for m in (a, b)]
+    difference = dense[0] - dense[1]
+    for found, exact in zip(sides, (difference, difference @ x, difference.T), strict=True):
+        np.testing.assert_allclose(found, exact, atol=1e-12)
+    np.testing.assert_allclose(a.dense(), dense[0], atol=1e-13)
 
 
 def test_columns_are_common_to_all_ranks_and_widths() -> None:

@@ -3,10 +3,12 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "whole"
 
 
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree in which the first two seeds are stored: 8 runs."""
+    folder = toy.tree(tmp_path_factory.mktemp("eight"))
+    assert toy.sweep(folder, "toy", "--seeds", "2", "--jobs", "1").returncode == 0
+    return folder
+
+
 def assert_same_results(out: Path, whole: Path, once: bool = True) -> None:
     assert toy.rows(out, once) == toy.rows(whole)
     for name in RESULTS:
@@ -43,36 +53,59 @@ def test_kill_9_in_mid_sweep_loses_only_what_was_in_flight(tree: Path, whole: Pa
     toy.kill(process)
     survived = toy.rows(tree / "killed")
     assert 0 < len(survived) < 120, "the sweep was to be killed in the middle"
-    resumed = toy.sweep(tree, *words)
+    resumed = toy.sweep(tree, "toy", "--jobs", "1", "--out", "killed")
     assert resumed.returncode == 0, resumed.stderr
     assert f"{len(survived)} stored, {120 - len(survived)} to run" in resumed.stdout
     assert toy.rows(tree / "killed").items() >= survived.items()
     assert_same_results(tree / "killed", whole)
 
 
+def killed_at_10_moments(tree: Path, out: Path, jobs: str, chance: random.Random) -> None:
+    """Kills at 8 moments of starting, computing and writing; then at 2 of judging and drawing."""
+    words = ["toy", "--out", str(out), "--jobs", jobs]
+    kept: dict[str, dict] = {}
+    for _ in range(8):
+        process = toy.start(tree, *words)
+        if chance.random() < 0.75:
+            toy.wait_for_parts(out, len(kept) // 2 + chance.randrange(4), process)
+            time.sleep(chance.uniform(0.0, 0.05))
+        else:
+            toy.wait(process, chance.uniform(0.0, 4.0))
+        toy.kill(process)
+        now = toy.rows(out)
+        assert now.items() >= kept.items()
+        kept = now
+    whole = toy.sweep(tree, *words)
+    assert whole.returncode == 0, whole.stderr
+    kept = toy.rows(out)
+    verdict = out / "toy" / "verdict.json"
+    for _ in range(2):
+        verdict.unlink()
+        process = toy.start(tree, *words)
+        toy.wait_until(verdict.exists, process)
+        toy.wait(process, chance.uniform(0.0, 0.3))
+        toy.kill(process)
+        assert toy.rows(out) == kept
+
+
 def test_kill_9_at_20_random_moments_then_the_same_table(tree: Path, whole: Path) -> None:
     """While starting, computing, writing, or judging: nothing that was finished is ever lost.
 
-    In turn with one process and with two workers, which take longer to start.
+    Half of them with one process, half with two workers, which take longer to start; side by side.
     """
-    words, chance = ["toy", "--out", "killed", "--jobs"], random.Random(0)
-    kept: dict[str, dict] = {}
-    for moment in range(20):
-        process = toy.start(tree, *words, str(1 + moment % 2))
-        if chance.random() < 0.75:
-            toy.wait_for_parts(tree / "killed", len(kept) // 2 + chance.randrange(5), process)
-            time.sleep(chance.uniform(0.0, 0.1))
-        else:
-            time.sleep(chance.uniform(0.0, 4.0))
-        toy.kill(process)
-        now = toy.rows(tree / "killed")
-        assert now.items() >= kept.items()
-        kept = now
-    final = toy.sweep(tree, *words, "2")
-    assert final.returncode == 0, final.stderr
-    assert_same_results(tree / "killed", whole)
-    left = [path.name for path in (tree / "killed").rglob("*") if path.suffix == ".unreadable"]
-    assert left == []
+    folders = {jobs: tree / f"killed{jobs}" for jobs in ("1", "2")}
+    with ThreadPoolExecutor() as both:
+        chains = [
+            both.submit(killed_at_10_moments, tree, out, jobs, random.Random(int(jobs)))
+            for jobs, out in folders.items()
+        ]
+        for chain in chains:
+            chain.result()
+    for jobs, out in folders.items():
+        final = toy.sweep(tree, "toy", "--out", str(out), "--jobs", jobs)
+        assert final.returncode == 0, final.stderr
+        assert_same_results(out, whole)
+        assert not list(out.rglob("*.unreadable"))
 
 
 def test_two_sweeps_at_once_in_one_folder(tree: Path, whole: Path) -> None:
@@ -83,9 +116,9 @@ def test_two_sweeps_at_once_in_one_folder(tree: Path, whole: Path) -> None:
     assert_same_results(tree / "shared", whole, once=False)
 
 
-def test_growing_computes_only_what_is_new(tree: Path) -> None:
+def test_growing_computes_only_what_is_new(eight: Path, tmp_path: Path) -> None:
+    tree = shutil.copytree(eight, tmp_path / "tree")
     base = ["toy", "--jobs", "1"]
-    assert toy.sweep(tree, *base, "--seeds", "2").returncode == 0
     before = toy.rows(tree / "figures")
     assert len(before) == 8
     assert "8 stored, 4 to run" in toy.sweep(tree, *base, "--seeds", "3").stdout
@@ -95,12 +128,12 @@ def test_growing_computes_only_what_is_new(tree: Path) -> None:
     assert {id: after[id] for id in before} == before
 
 
-def test_comments_do_not_rerun_but_arithmetic_does(tree: Path) -> None:
+def test_comments_do_not_rerun_but_arithmetic_does(eight: Path, tmp_path: Path) -> None:
     """The toy's comment and tolerance; then a solver that only one of its two sweeps reaches."""
+    tree = shutil.copytree(eight, tmp_path / "tree")
     study = tree / "sims" / "studies" / "toy.py"
     solver = tree / "matsense" / "solvers" / "symmetric_gd.py"
     base = ["toy", "--seeds", "2", "--jobs", "1"]
-    assert toy.sweep(tree, *base).returncode == 0
     source = (
         study.read_text().replace("# a comment of the toy", "# another").replace("0.03,", "0.04,")
     )
@@ -120,19 +153,23 @@ def test_comments_do_not_rerun_but_arithmetic_does(tree: Path) -> None:
 def test_ctrl_c_leaves_within_2_seconds_and_says_how_to_go_on(tree: Path, jobs: str) -> None:
     """In the middle of blocks that take minutes: nobody waits for them."""
     study = tree / "sims" / "studies" / "toy.py"
+    # Ticks 0 and the last; the block tells when it is at the first, and computes.
+    text = study.read_text().replace("linear_ticks(steps, 10)", "linear_ticks(steps, steps)")
     study.write_text(
-        study.read_text()
-        .replace("linear_ticks(steps, 10)", "linear_ticks(steps, steps)")
-        .replace('"""Asymmetric GD."""', '"""Asymmetric GD."""\n    open("traced", "w").close()')
+        text.replace(
+            'record = lambda state: {"error": instance.squared_error(*state)}',
+            """import jax
+    def record(state):
+        error = instance.squared_error(*state)
+        jax.debug.callback(lambda _: open("running", "w").close(), error)
+        return {"error": error}""",
+        )
     )
-    words = ["toy", "--jobs", jobs, "--seeds", "3"]
-    assert toy.sweep(tree, *words, "--set", "even.steps=300", "--set", "odd.steps=30").returncode
-    (tree / "traced").unlink()
-    process = toy.start(tree, *words, "--set", "even.steps=300", "--set", "odd.steps=1000000000")
-    deadline = time.monotonic() + 60
-    while not (tree / "traced").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(3)  # what was traced is compiled by now, and runs
+    words = ["toy", "--jobs", jobs, "--seeds", "3", "--set", "odd.steps=1000000000"]
+    process = toy.start(tree, *words)
+    toy.wait_until((tree / "running").exists, process)
+    # Of two workers the other may still be at the other sweep: three blocks of two runs.
+    toy.wait_for_parts(tree / "figures", {"1": 1, "2": 3}[jobs], process)
     before = toy.rows(tree / "figures")
     asked = time.monotonic()
     out, err = toy.kill(process, signal.SIGINT)
@@ -140,21 +177,20 @@ def test_ctrl_c_leaves_within_2_seconds_and_says_how_to_go_on(tree: Path, jobs: 
     assert process.returncode == 3, out + err
     assert "same command goes on" in out
     assert "Traceback" not in out + err
+    assert before
     assert toy.rows(tree / "figures") == before
 
 
 @NEEDS_PROC
-def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tree: Path) -> None:
-    words = ["toy", "--seeds", "100", "--jobs", "2"]
-    process = toy.start(tree, *words)
+def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tree: Path, whole: Path) -> None:
+    process = toy.start(tree, "toy", "--jobs", "2")
     toy.wait_for_parts(tree / "figures", 3)
     os.kill(toy.workers(process)[0], signal.SIGKILL)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err
     assert "a worker died" in out
     assert "Traceback" not in out + err
-    assert toy.sweep(tree, *words[:3], "--jobs", "1", "--out", "whole").returncode == 0
-    assert toy.rows(tree / "figures") == toy.rows(tree / "whole")
+    assert_same_results(tree / "figures", whole)
 
 
 @NEEDS_PROC
@@ -227,7 +263,7 @@ def test_kept_compilations_that_are_broken_change_nothing(
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tree / "cache"))
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     words = ["toy", "--jobs", "1", "--out"]
-    assert toy.sweep(tree, *words, "first").returncode == 0
+    assert toy.sweep(tree, *words, "first", "--seeds", "1").returncode == 0
     kept = list((tree / "cache").glob("jit_trial*-cache"))
     assert kept
     for path in kept:

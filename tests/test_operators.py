@@ -25,7 +25,7 @@ def low_rank(n1: int, n2: int, key: int = 0) -> LowRank:
 
 def matrices(operator: Rows) -> np.ndarray:
     """The A_i as dense matrices, from the coordinates of the rows."""
-    return np.stack([np.asarray(operator.coordinates.unpack(row)) for row in operator.rows])
+    return np.asarray(jax.vmap(operator.coordinates.unpack)(operator.rows))
 
 
 @pytest.mark.parametrize(("shape", "symmetric"), [((5, 4), False), ((5, 5), True)])

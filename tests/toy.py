@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -137,13 +137,24 @@ def parts(out: Path) -> Iterator[Path]:
     return out.glob("toy/runs/sweep=*/*.parquet")
 
 
-def wait_for_parts(out: Path, count: int, process: subprocess.Popen[str] | None = None) -> None:
-    """Until so many part files are there, or the process that writes them has ended."""
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Until something holds, or the process that would bring it about has ended."""
     deadline = time.monotonic() + 120
-    while len(list(parts(out))) < count and time.monotonic() < deadline:
+    while not holds() and time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             return
         time.sleep(0.005)
+
+
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen[str] | None = None) -> None:
+    """Until so many part files are there, or the process that writes them has ended."""
+    wait_until(lambda: len(list(parts(out))) >= count, process)
+
+
+def wait(process: subprocess.Popen[str], seconds: float) -> None:
+    """So many seconds, or until the process has ended."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
 
 def rows(out: Path, once: bool = True) -> dict[str, dict]:

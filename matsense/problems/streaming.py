@@ -57,7 +57,7 @@ def light_rows(
     n: int,
     eigenvalues: Float[Array, " d"],
     V: Float[Array, "d d"],
-    carriers: float = 1.0,
+    carriers: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "n d"]:
     """Incoherent rows U diag(sqrt(eigenvalues)) V^T, with exactly these eigenvalues of A^T A.
 
@@ -80,7 +80,7 @@ def draw(
     h: int = 0,
     share: float | Float[Array, ""] = 0.5,
     tail: Tail = "flat",
-    carriers: float = 1.0,
+    carriers: float | Float[Array, ""] = 1.0,
     order: Order = "random",
 ) -> Stream:
     """n rows of nominal gap R, h of them heavy, in an order of arrival.

@@ -230,7 +230,10 @@ def collapse(ax: Axes, runs: list[Run]) -> None:
             groups, middle, drawing.marker(index), color=drawing.colour(index), label=label,
             markerfacecolor="white",
         )  # fmt: skip
+    if not chosen:
+        drawing.empty(ax)
+        return
     ax.axhline(law.RECOVERED, color="0.4", linestyle=":", label="recovered below")
     ax.axvline(law.DECISIVE, color="black", linestyle="--", linewidth=0.8, label="decisive: 3")
     ax.axvline(law.ENOUGH, color="black", linewidth=0.8, label="enough: 8")
-    drawing.legend(ax) if chosen else drawing.empty(ax)
+    drawing.legend(ax)

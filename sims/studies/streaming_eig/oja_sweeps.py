@@ -1,5 +1,6 @@
 """Sweeps of Oja's method and of Price and Xun's rule."""
 
+import math
 from typing import Any
 
 from matsense.errors import InvalidInput
@@ -25,8 +26,14 @@ def check(
     C: float = 1.0,
     speed: float = 1.0,
     credit: float = 1.0,
+    grows: float = 1.0,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a run."""
+    for name, number in {"R": R, "C": C, "speed": speed, "credit": credit}.items():
+        if not (number > 0 and math.isfinite(number)):
+            rule = "it must be positive and finite"
+            raise InvalidInput(f"{name} = {number}", rule, f"give {name} > 0")
+    check_switch("grows", grows)
     if m or most:
         check_hard(d, R, m, most)
     else:
@@ -36,9 +43,12 @@ def check(
     if starts < 1:
         rule = "there is at least one start"
         raise InvalidInput(f"starts = {starts}", rule, "give starts = 1 or more")
-    for name, number in {"C": C, "speed": speed, "credit": credit}.items():
-        if not number > 0:
-            raise InvalidInput(f"{name} = {number}", "it must be positive", f"give {name} > 0")
+
+
+def check_switch(name: str, value: float) -> None:
+    """Raises InvalidInput for a value of a two-way axis that is neither 0 nor 1."""
+    if value not in (0.0, 1.0):
+        raise InvalidInput(f"{name} = {value}", "it is off or on", f"give {name}=0 or {name}=1")
 
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:

@@ -1,11 +1,13 @@
 """Sweeps of methods with bounded memory: block power, sketches, kept rows."""
 
+import math
 from typing import Any
 
 from matsense.errors import InvalidInput, nearest
 from matsense.problems.streaming import check_stream
 from matsense.solvers.block_power import check_blocks
 from sims.studies.streaming_eig import power_trials
+from sims.studies.streaming_eig.oja_sweeps import check_switch
 from sims.study import Sweep
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
@@ -29,8 +31,11 @@ def check(
     chunk: int = 1,
     tail: int = 0,
     trials: int = 2,
+    grouped: float = 0.0,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a pass over it."""
+    check_gap(R)
+    check_switch("grouped", grouped)
     if l < 1:
         raise InvalidInput(f"l = {l}", "a sketch has a row or more", "give l = 1 or more")
     check_stream(n, tail or d, R, h, order)
@@ -43,8 +48,9 @@ def check(
     if not d / n <= carriers <= 1:
         rule = f"the share of the rows along v1, of d = {d} rows or more"
         raise InvalidInput(f"carriers = {carriers}", rule, f"give {d / n:g} to 1")
-    if not belief > 0:
-        raise InvalidInput(f"belief = {belief}", "it must be positive", "give belief > 0")
+    if not (belief > 0 and math.isfinite(belief)):
+        rule = "it must be positive and finite"
+        raise InvalidInput(f"belief = {belief}", rule, "give belief > 0")
     if not 0 <= tail <= d:
         raise InvalidInput(f"tail = {tail}", f"at most d = {d} coordinates", f"give 0 to {d}")
     if chunk < 1:
@@ -62,10 +68,13 @@ def check_memory(
     kind: str = "mixed",
     n: int | None = None,
     sets: int = 1,
+    foreign: float = 0.0,
+    keeps: float = 0.0,
 ) -> None:
     """Raises InvalidInput for a memory instance, a kept share or a subset that cannot be."""
-    if not R > 1:
-        raise InvalidInput(f"R = {R}", "v1 is only defined by a gap R > 1", "give R > 1")
+    check_gap(R)
+    check_switch("foreign", foreign)
+    check_switch("keeps", keeps)
     if h < 1 or (d is not None and h > d - 1):
         most = "" if d is None else f" to {d - 1}"
         raise InvalidInput(f"h = {h}", "heavy rows have orthonormal tails", f"give 1{most}")
@@ -80,6 +89,12 @@ def check_memory(
     for name, count in {"q": q, "sets": sets}.items():
         if count < 1:
             raise InvalidInput(f"{name} = {count}", "there is one or more", "give 1 or more")
+
+
+def check_gap(R: float) -> None:
+    """Raises InvalidInput unless 1 < R < infinity."""
+    if not (R > 1 and math.isfinite(R)):
+        raise InvalidInput(f"R = {R}", "v1 is only defined by a gap R > 1", "give a finite R > 1")
 
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:

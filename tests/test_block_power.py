@@ -22,10 +22,11 @@ from matsense.solvers.block_power import (
 )
 from matsense.solvers.noisy_power import minibatch_oja, noisy_power
 from matsense.solvers.power_by_labels import power_by_labels, random_labels
+from tests import streams
 
 N, D, T = 300, 12, 5
-PLAIN = streaming.draw(jax.random.key(0), N, D, 6.0)
-HEAVY = streaming.draw(jax.random.key(1), N, D, 6.0, h=5, share=0.6)
+PLAIN = streams.draw(jax.random.key(0), N, D, 6.0)
+HEAVY = streams.draw(jax.random.key(1), N, D, 6.0, h=5, share=0.6)
 ORACLE = jnp.sum(HEAVY.rows**2)[None]
 
 

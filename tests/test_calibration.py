@@ -109,6 +109,7 @@ import math
 
 import numpy as np
 import pytest
+from jaxtyping import config
 from scipy import stats
 
 from matsense.calibration import (
@@ -130,6 +131,13 @@ TRACES = 80
 # Draws are fixed by the seed, so a test passes or fails for ever; the rate is that of a false alarm
 # when a seed, a row's name or numpy's generator changes. About 150 bounds: one alarm in 70 changes.
 ALARM = 1e-4
+
+
+@pytest.fixture(autouse=True)
+def without_checks_of_types(monkeypatch):
+    """Thousands of fits of traces of the same types and shapes: those are checked in test_rates."""
+    monkeypatch.setattr(config, "jaxtyping_disable", True)
+
 
 COVERAGE = {row.name: row for row in coverage_rows()}
 # Below the contract's 93% for the reason given above; the bound is the coverage of the table.

@@ -8,13 +8,13 @@ from jaxtyping import Array
 
 from matsense import stream
 from matsense.errors import InvalidInput
-from matsense.problems import streaming
 from matsense.solvers.frequent_directions import frequent_directions, shrunk
+from tests import streams
 
 N, D = 203, 10
 STREAMS = {
-    "flat": streaming.draw(jax.random.key(0), N, D, 3.0).rows,
-    "sorted": streaming.draw(jax.random.key(1), N, D, 3.0, h=5, order="energy").rows,
+    "flat": streams.draw(jax.random.key(0), N, D, 3.0).rows,
+    "sorted": streams.draw(jax.random.key(1), N, D, 3.0, h=5, order="energy").rows,
     "heavy-tailed": jax.random.t(jax.random.key(2), 1.5, (N, D)),
     "repeated": jnp.tile(jnp.eye(D), (N // D, 1)),
 }
@@ -22,7 +22,8 @@ STREAMS = {
 
 def sketch(rows: Array, l: int, chunk: int = 9) -> np.ndarray:  # noqa: E741
     solver = frequent_directions(l, rows.shape[1])
-    state = stream.scan(solver, solver.init(jax.random.key(0)), rows, chunk)[0]
+    begin = solver.init(jax.random.key(0))
+    state = jax.jit(lambda state, rows: stream.scan(solver, state, rows, chunk)[0])(begin, rows)
     return np.asarray(shrunk(state.B, l))
 
 
@@ -77,7 +78,7 @@ def test_rows_of_zeros_and_chunks_change_nothing() -> None:
 
 
 def test_read_is_the_sketchs_top_vector_and_memory_is_two_l_d() -> None:
-    rows = streaming.draw(jax.random.key(4), N, D, 40.0)
+    rows = streams.draw(jax.random.key(4), N, D, 40.0)
     solver = frequent_directions(3, D)
     state = stream.scan(solver, solver.init(jax.random.key(0)), rows.rows, 9)[0]
     v = np.linalg.svd(sketch(rows.rows, 3))[2][0]

@@ -12,6 +12,7 @@ from sims.studies.streaming_eig import power_laws as laws
 from sims.studies.streaming_eig import power_trials as trials
 from sims.studies.streaming_eig.power_sweeps import sweeps
 from sims.study import Sweep, by_name, grid_of
+from tests import streams
 
 N, D = 1600, 20
 BY_NAME = {sweep.name: sweep for sweep in sweeps}
@@ -62,7 +63,7 @@ def test_points_that_cannot_be_are_refused(sweep: str, axis: str, value: object)
 
 @pytest.mark.parametrize("method", trials.METHODS)
 def test_every_method_finds_v1_of_a_wide_gap(method: str) -> None:
-    instance = streaming.draw(jax.random.key(0), N, D, 128.0, h=2)
+    instance = streams.draw(jax.random.key(0), N, D, 128.0, h=2)
     seen = jax.jit(lambda: trials.pass_trial(instance, jax.random.key(1), method, chunk=100))()
     assert seen["sin2"] < 0.15
     assert seen["stored"] >= D
@@ -73,7 +74,7 @@ def test_every_method_finds_v1_of_a_wide_gap(method: str) -> None:
 
 
 def test_oja_at_equal_memory_stores_no_more_than_the_sketch() -> None:
-    instance = streaming.draw(jax.random.key(0), N, D, 8.0)
+    instance = streams.draw(jax.random.key(0), N, D, 8.0)
     for l in (2, 9):  # noqa: E741
         solvers = [trials.solver_of(instance, name, l=l)[0] for name in ("directions", "rates")]
         stored = [int(solver.stored(solver.init(jax.random.key(1)))) for solver in solvers]

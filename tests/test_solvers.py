@@ -19,8 +19,8 @@ def dense_operator(problem: sensing.Sensing) -> np.ndarray:
     """A as an m-by-(n1 n2) matrix on row-major matrices."""
     operator = problem.operator
     assert isinstance(operator, Rows)
-    A = [np.asarray(operator.coordinates.unpack(row)).reshape(-1) for row in operator.rows]
-    return np.stack(A) / np.sqrt(len(A))
+    A = np.asarray(jax.vmap(operator.coordinates.unpack)(operator.rows))
+    return A.reshape(len(A), -1) / np.sqrt(len(A))
 
 
 def test_symmetric_gd_is_the_papers_update_written_with_loops() -> None:

@@ -11,11 +11,11 @@ from matsense.problems.streaming import (
     Order,
     arrival,
     check_stream,
+    draw,
     signed,
     spectrum,
     with_truth,
 )
-from tests.streams import draw
 
 N, D, R = 400, 10, 6.0
 

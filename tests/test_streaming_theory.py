@@ -10,6 +10,7 @@ from matsense.errors import InvalidInput
 from matsense.problems import memory_streams, streaming
 from matsense.solvers.power_by_labels import power_by_labels, random_labels
 from matsense.theory import streaming as theory
+from tests import streams
 
 
 def sin2(instance: streaming.Stream, u: Array) -> float:
@@ -20,7 +21,7 @@ def sin2(instance: streaming.Stream, u: Array) -> float:
 def test_no_subset_breaks_the_lemma(law: str) -> None:
     key = jax.random.key(0)
     instance = {
-        "normal": lambda: streaming.draw(key, 80, 8, 4.0, h=6),
+        "normal": lambda: streams.draw(key, 80, 8, 4.0, h=6),
         "heavy-tailed": lambda: streaming.with_truth(jax.random.t(key, 1.2, (80, 8))),
         "shared": lambda: memory_streams.shared_direction(40, 41, 9.0),
         "special": lambda: memory_streams.special_row(key, 20, 20, 9.0),
@@ -75,7 +76,7 @@ def test_forgetting_the_row_that_matters_costs_one_over_the_square_of_its_energy
 
 
 def test_the_flat_law_is_the_rows_law_on_light_rows() -> None:
-    instance = streaming.draw(jax.random.key(0), 2000, 20, 16.0)
+    instance = streams.draw(jax.random.key(0), 2000, 20, 16.0)
     along = (instance.rows @ instance.v1) ** 2
     off = jnp.sum(instance.rows**2, axis=1) - along
     own = theory.block_power_limit(along, off, instance.lambda1, 8.0)
@@ -89,7 +90,7 @@ def test_block_power_ends_at_its_limit(q: float) -> None:
     by the normal law; the seed is fixed.
     """
     n, d, blocks, trials = 4000, 20, 4, 64
-    instance = streaming.draw(jax.random.key(1), n, d, 64.0)
+    instance = streams.draw(jax.random.key(1), n, d, 64.0)
     labels = random_labels(jax.random.key(2), n, trials, blocks)
     kept = jax.random.uniform(jax.random.key(3), (n, trials)) < q
     start = jax.random.normal(jax.random.key(4), (d, trials))

@@ -40,7 +40,7 @@ def test_spectral_norm_is_within_its_certificate(d: int) -> None:
 @pytest.mark.parametrize("rule", ["proportional", "geometric", "polyak"])
 def test_subgm_is_the_papers_update_written_with_loops(rule: str) -> None:
     problem = drawn().corrupted(0.2, 3.0, 0.1)
-    A = [np.asarray(problem.operator.coordinates.unpack(row)) for row in problem.operator.rows]
+    A = np.asarray(jax.vmap(problem.operator.coordinates.unpack)(problem.operator.rows))
     y, best = np.asarray(problem.y), float(problem.loss_at_truth)
     U0 = spectral_start(problem.start_matrix, 3, 4, 0.1)
     U, travel = np.asarray(U0), 0.0

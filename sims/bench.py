@@ -46,6 +46,9 @@ def measure(name: str, args: Any, console: Console) -> dict[str, Any]:
         if args.device == "cpu":
             console.print(f"{left_out.name}: left out, it needs {', '.join(left_out.needs)}")
     rows: list[table.Row] = []
+    if not contenders:
+        console.print(f"{name}: nothing of it runs on --device {args.device}")
+        return {"case": name, "unit": case.unit, "rows": [], "growth": {}}
     with table.teams(name, contenders, args.device) as started:
         for size in chosen(case, args.only):
             rows += table.compare(started, size, args.repeats, args.seconds)
@@ -86,9 +89,9 @@ def command(words: Sequence[str]) -> int:
         raise InvalidInput(f"--seconds {args.seconds}", "it must be positive", "give 0.2")
     if args.json is not None and not args.json.absolute().parent.is_dir():
         raise InvalidInput(f"--json {args.json}", "its folder does not exist", "make it first")
+    choose_device(args.device, 1)
     for name in args.cases:
         load(name)
-    choose_device(args.device, 1)
     console = Console(width=None if sys.stdout.isatty() else 160)
     record: dict[str, Any] = {"machine": machine(), "device": args.device}
     if args.study is not None:

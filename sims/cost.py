@@ -1,6 +1,7 @@
 """What a sweep will cost before it runs: operations, bytes moved, seconds."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,17 @@ def probes(pending: Sequence[Block], jobs: int) -> list[Probe]:
                 each = parallel(joblib.delayed(probe)(task) for _ in range(jobs))
             found.append(max(each, key=_seconds))
     return found
+
+
+def expected(probed: Sequence[Probe], jobs: int) -> float:
+    """Seconds of batches on so many jobs, given the probe of each batch's shape.
+
+    A shape is compiled by every worker that meets it: by no more of them than it has batches.
+    """
+    batches = Counter(found.block.shape for found in probed)
+    shapes = {found.block.shape: found for found in probed}
+    compiling = sum(min(jobs, batches[shape]) * found.compile for shape, found in shapes.items())
+    return (sum(found.seconds for found in probed) + compiling) / jobs
 
 
 def _seconds(found: Probe) -> float:

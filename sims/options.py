@@ -95,6 +95,12 @@ def check_operator(dtype: str) -> str:
 def check_backend(args: argparse.Namespace) -> None:
     """Raises InvalidInput for a backend that is unknown, not installed, or without a scheduler."""
     name, scheduler = args.backend, args.scheduler
+    if args.device == "gpu" and args.memory is not None:
+        raise InvalidInput(
+            f"--memory {args.memory}",
+            "it bounds processes on a CPU; on a GPU batches are fitted to the device's memory",
+            "leave it out",
+        )
     known = {*BACKENDS, *EXTERNAL_BACKENDS}
     if name is not None and name not in known:
         raise InvalidInput(f"--backend {name}", "joblib has no such backend", nearest(name, known))
@@ -171,8 +177,12 @@ def choose_device(kind: str, jobs: int) -> int:
     os.environ["JAX_PLATFORMS"] = platforms
     if kind == "cpu":
         return jobs
-    # Products at full precision; and one process a device, which the blocks are wide enough for.
+    # Products at full precision, in the bench's contenders too; and one process a device, which the
+    # blocks are wide enough for.
     jax.config.update("jax_default_matmul_precision", "highest")
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    # Those contenders share the device; each, and their caller, would take three quarters of it.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if not has_device(kind):
         raise InvalidInput(
             "--device gpu", "JAX sees no GPU here", 'use --device cpu, or pip install "jax[cuda13]"'

@@ -16,7 +16,7 @@ from matsense.claims import Run
 from matsense.estimate import Call
 from matsense.judge import Verdict
 from sims.blocks import Block
-from sims.cost import Probe
+from sims.cost import Probe, expected
 from sims.memory import size
 from sims.study import Study
 
@@ -128,9 +128,7 @@ def print_cost(
     by_shape = {probe.block.shape: probe for probe in found}
     for sweep in dict.fromkeys(block.sweep for block in packed):
         own = [by_shape[block.shape] for block in packed if block.sweep == sweep]
-        shapes = {probe.block.shape: probe for probe in own}.values()
-        # Every worker compiles every shape once (and then keeps it in the cache).
-        time = sum(p.seconds for p in own) / jobs + sum(p.compile for p in shapes)
+        time = expected(own, jobs)
         seconds += time
         table.add_row(
             sweep,

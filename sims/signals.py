@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 ASKING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+PATIENCE = 2.0
 NOTHING_WRITTEN = "interrupted: nothing was written"
 
 
@@ -32,10 +34,21 @@ def _leave(*_: Any) -> NoReturn:
 
 
 def heard() -> None:
-    """From now on each of ASKING raises KeyboardInterrupt, unless this process is to ignore it."""
+    """From now on each of ASKING raises KeyboardInterrupt, unless this process is to ignore it.
+
+    Once: whoever asks again within PATIENCE, while workers are being ended, is not heard.
+    """
+    last = -math.inf
+
+    def answer(*_: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > PATIENCE:
+            last = time.monotonic()
+            raise KeyboardInterrupt
+
     for number in ASKING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, answer)
 
 
 def concluded() -> None:

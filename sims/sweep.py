@@ -81,7 +81,6 @@ def prepare(
     operator = options.check_operator(args.operator_dtype)
     first = options.check_first_seed(args.first_seed)
     chosen = grid(study, args.quick, args.seeds, args.set)
-    jobs = options.choose_device(args.device, jobs)
     precision = Precision(operator, args.device)
     if operator != "float64" and not any(has_operator(sweep) for sweep, _ in chosen):
         raise InvalidInput(
@@ -118,9 +117,10 @@ def command(argv: Sequence[str]) -> int:
             console.print(f"[bold]{name}[/]  {study.title}\n    {study.paper}")
         console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
         return 0
-    study = load(args.study)
-    jobs = options.check_jobs(args.jobs)
     options.check_backend(args)
+    # Before the study is imported: an array that a module makes would choose JAX's own device.
+    jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
+    study = load(args.study)
     chosen, wanted, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     store = Store(folder)

@@ -160,3 +160,11 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     assert "interrupted" in told
     assert "Traceback" not in told
     assert not out.exists()
+
+
+def test_a_case_without_a_contender_for_the_device_is_said_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "choose_device", lambda kind, jobs: 1)
+    assert bench.command(["attention_svm", "--device", "gpu"]) == 0
+    assert "attention_svm: nothing of it runs on --device gpu" in capsys.readouterr().out

@@ -1,12 +1,14 @@
 """The command line as a user types it: results, exit codes, and bad input of every kind."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from matsense.errors import InvalidInput
+from sims import options
 from sims import sweep as cli
 from sims.study import available
 from tests import toy
@@ -51,6 +53,7 @@ def refused(*words: str) -> str:
         (["--memory", "-1G"], "command line", "--help"),
         (["--memory", "1M"], "--memory 1 MB", "give more than"),
         (["--operator-dtype", "float16"], "float16", "give --operator-dtype float32"),
+        (["--device", "gpu", "--memory", "4G"], "--memory 4G", "leave it out"),
         (["--scheduler", "tcp://[::1]:9"], "--scheduler", "add --backend dask"),
         (["--backend", "lokky"], "lokky", "did you mean loky?"),
         (["--colour"], "--colour", "--help"),
@@ -175,3 +178,28 @@ def test_a_folder_is_named_as_it_is_called(tmp_path: Path) -> None:
 
 def test_a_folder_whose_name_is_too_long_is_refused() -> None:
     assert "name another folder" in refused("overparam_gd", "--out", 300 * "x")
+
+
+def test_the_device_is_chosen_before_a_study_is_imported(tmp_path: Path) -> None:
+    """A study that makes an array when it is imported would else run on what JAX likes best."""
+    tree = toy.tree(tmp_path)
+    study = tree / "sims" / "studies" / "toy.py"
+    study.write_text(f'import jax\nassert jax.config.jax_platforms == "cpu"\n{study.read_text()}')
+    refused = toy.sweep(tree, "toy", "--seeds", "0")
+    assert refused.returncode == 2, refused.stderr
+    assert "give --seeds 1" in refused.stderr
+
+
+def test_a_gpu_is_used_at_full_precision_and_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as it can be told without one: what this process and its children are told."""
+    told: dict[str, str] = {}
+    for name in ("JAX_PLATFORMS", "JAX_DEFAULT_MATMUL_PRECISION", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(options, "has_device", lambda kind: True)
+    monkeypatch.setattr(options.jax.config, "update", told.__setitem__)
+    assert options.choose_device("gpu", 16) == 1
+    assert told == {"jax_platforms": "cuda,cpu", "jax_default_matmul_precision": "highest"}
+    assert os.environ["JAX_PLATFORMS"] == "cuda,cpu"
+    assert os.environ["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"

@@ -1,5 +1,6 @@
 """Costs told before the work: counted operations, bytes of a batch, bounds on memory."""
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import memory
-from sims.blocks import blocks
-from sims.flops import count
+from sims.blocks import Block, blocks
+from sims.cost import Probe, expected
+from sims.flops import Work, count
 from sims.study import Sweep, load, points
 from sims.worker import inputs, programs
 from tests import toy
@@ -129,3 +131,14 @@ def test_the_breakdown_of_the_time_is_recorded(tmp_path: Path) -> None:
     seconds = json.loads((tree / "figures/toy/provenance.json").read_text())["seconds"]
     assert {"run", "store", "read", "judge", "draw", "of which compiling"} <= set(seconds)
     assert 0 < seconds["of which compiling"] <= seconds["all workers"] <= seconds["run"] + 0.1
+
+
+@pytest.mark.parametrize(("batches", "seconds"), [(1, (3 + 10) / 2), (2, (6 + 20) / 2), (8, 22.0)])
+def test_a_shape_is_compiled_by_no_more_workers_than_it_has_batches(
+    batches: int, seconds: float
+) -> None:
+    """Many shapes of one batch each, as in a quick grid, share the compiling among the workers."""
+    probe = Probe(Block("s", "w", {"n": 1}, ()), 10.0, 1.0, 1.5, 0.5, Work(), 0)
+    assert expected([probe] * batches, 2) == seconds
+    other = dataclasses.replace(probe, block=Block("s", "w", {"n": 2}, ()))
+    assert expected([probe, other] * batches, 2) == 2 * seconds

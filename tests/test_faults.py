@@ -294,7 +294,7 @@ def test_a_clock_that_jumps_back_changes_nothing(tree: Path, whole: Path) -> Non
 def test_while_workers_import_a_terminal_gets_one_line(
     tree: Path, how: signal.Signals, moment: float
 ) -> None:
-    """The terminal tells the whole group; only the command itself may answer."""
+    """The terminal tells the whole group; only the command itself may answer, and once."""
     process = toy.start(tree, "toy", "--jobs", "2")
     toy.wait_for_workers(process, 2)
     time.sleep(moment)
@@ -303,7 +303,9 @@ def test_while_workers_import_a_terminal_gets_one_line(
         blocked = int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16)
         assert blocked & (1 << (how - 1)), "whether it would have spoken is chance"
     asked = time.monotonic()
-    out, err = toy.kill(process, how)
+    os.killpg(process.pid, how)
+    time.sleep(0.05)
+    out, err = toy.kill(process, how)  # an impatient user
     assert time.monotonic() - asked < 2.0
     assert process.returncode == 3, out + err
     assert "same command goes on" in out

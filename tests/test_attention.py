@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from matsense import svm
 from matsense.errors import InvalidInput
 from matsense.losses import LOSSES, Loss, check_decreasing, check_loss
 from matsense.problems import attention
@@ -32,8 +33,15 @@ def scaled_to_gap(problem: Attention, gap: float, seed: int = 9) -> jax.Array:
     return W * (gap / (h.max(axis=1, keepdims=True) - h).max())
 
 
+BY_HAND: dict[str, Any] = {
+    "logistic": (lambda f: mpmath.log(1 + mpmath.exp(-f)), lambda f: -1 / (1 + mpmath.exp(f))),
+    "exponential": (lambda f: mpmath.exp(-f), lambda f: -mpmath.exp(-f)),
+    "correlation": (lambda f: -f, lambda f: -mpmath.mpf(1)),
+}
+
+
 def exact(problem: Attention, W: jax.Array, gap: float) -> tuple[list[list[Any]], Any]:
-    """dL/dW and L - inf L of the logistic loss by the textbook softmax, to 60 digits.
+    """dL/dW and L - inf L by the textbook softmax and the loss written out, to 60 digits.
 
     The textbook form loses gap / ln 10 digits to cancellation, so it gets as many more.
     """
@@ -46,16 +54,16 @@ def exact(problem: Attention, W: jax.Array, gap: float) -> tuple[list[list[Any]]
         e = [mpmath.exp(x) for x in X[i] @ V @ z[i]]
         s = np.array([x / sum(e) for x in e])
         f = s @ scores[i]
-        slope = -1 / (1 + mpmath.exp(f))
-        G = G + slope * np.outer((s * (scores[i] - f)) @ X[i], z[i]) / N
-        losses = [mpmath.log(1 + mpmath.exp(-x)) for x in (f, max(scores[i]))]
-        excess += (losses[0] - losses[1]) / N
+        value, slope = BY_HAND[problem.loss]
+        G = G + slope(f) * np.outer((s * (scores[i] - f)) @ X[i], z[i]) / N
+        excess += (value(f) - value(max(scores[i]))) / N
     return G.tolist(), excess
 
 
+@pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 1000.0])
-def test_gradient_agrees_with_sixty_digits_at_any_saturation(gap: float) -> None:
-    problem = instance()
+def test_gradient_agrees_with_sixty_digits_at_any_saturation(gap: float, loss: str) -> None:
+    problem = instance(loss=loss)
     W = scaled_to_gap(problem, gap)
     G, _ = exact(problem, W, gap)
     slope = problem.gradient(W)
@@ -81,6 +89,30 @@ def test_automatic_differentiation_fails_where_the_gradient_holds() -> None:
     slope = problem.gradient(W)
     true = np.asarray(jnp.exp(slope.log_scale) * slope.direction)
     assert np.linalg.norm(np.asarray(jax.grad(loss)(W)) - true) > 0.5 * np.linalg.norm(true)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 1000.0])
+def test_polyaks_length_agrees_with_sixty_digits_at_any_saturation(gap: float, loss: str) -> None:
+    """Saturated at the best tokens, all margins `gap` or more: exp(-1000) is no double."""
+    problem = instance(loss=loss)
+    best = np.asarray(problem.best)
+    W = gap * jnp.asarray(svm.frobenius(np.asarray(problem.X), np.asarray(problem.z), best).W)
+    h = np.asarray(problem.logits(W))
+    G, excess = exact(problem, W, 3 * np.ptp(h))
+    norm = mpmath.sqrt(sum(x**2 for x in np.ravel(G)))
+    assert np.isclose(float(problem.excess_over_slope(W)), float(excess / norm), rtol=1e-12)
+    step = np.asarray(attention_polyak(problem, 1e3).step(jnp.array(0), W) - W)
+    assert np.isclose(np.linalg.norm(step), float(excess / norm), rtol=1e-8)
+
+
+def test_polyaks_step_is_its_longest_where_a_token_is_not_the_best() -> None:
+    problem = instance()
+    worst = np.asarray(jnp.argmin(problem.scores, axis=1))
+    W = 1e3 * jnp.asarray(svm.frobenius(np.asarray(problem.X), np.asarray(problem.z), worst).W)
+    assert np.isinf(float(problem.excess_over_slope(W)))
+    step = np.asarray(attention_polyak(problem, 7.0).step(jnp.array(0), W) - W)
+    assert np.isclose(np.linalg.norm(step), 7.0)
 
 
 @pytest.mark.parametrize("gap", [1.0, 30.0])

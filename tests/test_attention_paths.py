@@ -36,8 +36,9 @@ def test_accelerated_descent_finds_the_minimum_over_a_ball() -> None:
     np.testing.assert_allclose(x, c / (c + multiplier), rtol=1e-8)
 
 
-def test_path_over_w_is_a_general_solvers_minimum() -> None:
-    problem = attention.draw(jax.random.key(1), 2, 3, 3)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_path_over_w_is_a_general_solvers_minimum(seed: int) -> None:
+    problem = attention.draw(jax.random.key(seed), 2, 3, 3)
     best = np.asarray(problem.best)
     near = svm.frobenius(np.asarray(problem.X), np.asarray(problem.z), best)
     B = 3.0 * near.norm
@@ -145,6 +146,12 @@ def test_the_papers_eight_claims_are_there() -> None:
         ({"schatten": 3}, "schatten = 3"),
         ({"first": 5, "steps": 2}, "first = 5"),
         ({"choice": -1}, "choice = -1"),
+        ({"eta": float("nan")}, "eta = nan"),
+        ({"eta": 1e300}, "eta = 1e\\+300"),
+        ({"longest": float("inf")}, "longest = inf"),
+        ({"left": 3}, "left = 3"),
+        ({"steps": 0}, "steps = 0"),
+        ({"tokens": "cube"}, "tokens = cube"),
     ],
 )
 def test_points_that_cannot_be_are_refused(axes: dict[str, Any], value: str) -> None:

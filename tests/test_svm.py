@@ -1,9 +1,10 @@
 """Certified max-margin solutions against other solvers, closed forms and their own conditions."""
 
+import clarabel
 import jax
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, sparse
 
 from matsense import svm, svm_general, svm_nuclear
 from matsense.errors import Excluded, Infeasible
@@ -33,6 +34,23 @@ def test_frobenius_solution_is_that_of_a_general_solver(seed: int) -> None:
     # Complementary slackness, and rows in the span of the queries (of inputs with support).
     assert np.all(found.multipliers[~found.support] < 1e-9)
     assert found.rank <= theory.rank_bound(3, 4)
+
+
+def test_frobenius_solutions_are_those_of_an_interior_point_solver() -> None:
+    """20 instances of the authors' sizes against Clarabel's quadratic program."""
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
+    for seed in range(20):
+        X, z, _, best = arrays(seed, 6, 8, 10)
+        found = svm.frobenius(X, z, best)
+        rows = svm.constraints(X, z, best).rows
+        answer = clarabel.DefaultSolver(
+            sparse.identity(100, format="csc"), np.zeros(100), sparse.csc_matrix(-rows),
+            -np.ones(len(rows)), [clarabel.NonnegativeConeT(len(rows))], settings,
+        ).solve()  # fmt: skip
+        assert np.isclose(found.norm, np.linalg.norm(answer.x), rtol=1e-7)
+        assert theory.misalignment(found.W, np.reshape(answer.x, (10, 10))) < 1e-11
 
 
 def test_infeasible_exactly_where_a_linear_program_says_so() -> None:
@@ -76,6 +94,24 @@ def test_nuclear_solution_is_certified_and_beaten_by_nothing(seed: int) -> None:
     W = [solve(rules)[0] for solve in solvers]
     np.testing.assert_allclose(W[0], W[1], atol=1e-5)
     np.testing.assert_allclose(W[0], one.W, atol=1e-5)
+
+
+def test_a_nuclear_certificate_holds_by_its_own_arithmetic() -> None:
+    """1^T lam / ||G||_2 <= optimum <= ||W||_* / min margin, from the returned arrays by loops."""
+    X, z, _, best = arrays(1, 6, 8, 10)
+    found = svm_nuclear.nuclear(X, z, best)
+    G, least = np.zeros((10, 10)), np.inf
+    for i in range(6):
+        for t in range(8):
+            if t != best[i]:
+                G += found.multipliers[i, t] * np.outer(X[i, best[i]] - X[i, t], z[i])
+                least = min(least, (X[i, best[i]] - X[i, t]) @ found.W @ z[i])
+    assert (found.multipliers >= 0).all()
+    lower = found.multipliers.sum() / np.sqrt(np.linalg.eigvalsh(G.T @ G).max())
+    upper = np.linalg.norm(found.W, "nuc") / least
+    assert np.isclose(lower, found.lower, rtol=1e-12)
+    assert np.isclose(upper, found.norm, rtol=1e-12)
+    assert -1e-12 < upper / lower - 1 <= svm.LARGEST_GAP
 
 
 def test_a_certificate_refuses_what_is_not_optimal() -> None:

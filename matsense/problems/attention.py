@@ -96,18 +96,10 @@ class Attention:
         factor exp(log_scale), log_scale the largest gap among tokens that matter, stands apart.
         """
         now = self.saturation(W)
-        at_peak = jnp.sum(jnp.where(now.peak, now.gamma, 0.0), axis=1)
-        dg = now.gamma - at_peak[:, None]
-        # Tokens that score exactly as the peak does have no first-order term of their own.
-        matters = dg != 0.0
-        largest = jnp.max(jnp.where(matters, now.gap, -jnp.inf))
-        log_scale = jnp.where(jnp.isfinite(largest), largest, 0.0)
-        mass = jnp.where(matters, jnp.exp(jnp.where(matters, now.gap - log_scale, 0.0)), 0.0)
-        total = jnp.sum(jnp.exp(now.gap), axis=1, keepdims=True)
-        first = mass / total * dg
+        first, log_scale = _first_order(now)
         c = first - now.s * jnp.sum(first, axis=1, keepdims=True)
         c = jnp.where(now.peak, 0.0, c)
-        c = c * LOSSES[self.loss].slope(now.f)[:, None] / dg.shape[0]
+        c = c * LOSSES[self.loss].slope(now.f)[:, None] / first.shape[0]
         moved = jnp.where(now.peak, -jnp.sum(c, axis=1, keepdims=True), c)
         return Slope(jnp.einsum("it,itd->id", moved, self.X).T @ self.z, log_scale)
 
@@ -121,6 +113,35 @@ class Attention:
         at_peak = jnp.sum(jnp.where(now.peak, now.gamma, 0.0), axis=1)
         below = (at_peak - top) + now.delta
         return jnp.mean(LOSSES[self.loss].chord(top, below) * below)
+
+    def excess_over_slope(self, W: Float[Array, "d d"]) -> Float[Array, ""]:
+        """(L(W) - inf L) / ||grad L(W)||_F for a linear head, without underflow at any norm of W.
+
+        inf where an input saturates at a token that is not its best, or where grad L is zero.
+        """
+        now = self.saturation(W)
+        first, log_scale = _first_order(now)
+        top = jnp.max(self.scores, axis=1)
+        short = jnp.sum(jnp.where(now.peak, now.gamma, 0.0), axis=1) - top
+        # What an input lacks, over exp(log_scale): infinite if its peak is not its best token.
+        scaled = jnp.where(short < 0.0, short * jnp.exp(-log_scale), 0.0) + jnp.sum(first, axis=1)
+        excess = jnp.mean(LOSSES[self.loss].chord(top, short + now.delta) * scaled)
+        norm = jnp.linalg.norm(self.gradient(W).direction)
+        return jnp.where(norm > 0.0, excess / jnp.where(norm > 0.0, norm, 1.0), jnp.inf)
+
+
+def _first_order(now: Saturation) -> tuple[Float[Array, "n T"], Float[Array, ""]]:
+    """s_t (gamma_t - gamma_peak) over exp(log_scale), and log_scale, the largest gap that counts.
+
+    Tokens that score exactly as the peak does have no first-order term of their own.
+    """
+    at_peak = jnp.sum(jnp.where(now.peak, now.gamma, 0.0), axis=1)
+    dg = now.gamma - at_peak[:, None]
+    matters = dg != 0.0
+    largest = jnp.max(jnp.where(matters, now.gap, -jnp.inf))
+    log_scale = jnp.where(jnp.isfinite(largest), largest, 0.0)
+    mass = jnp.where(matters, jnp.exp(jnp.where(matters, now.gap - log_scale, 0.0)), 0.0)
+    return mass / jnp.sum(jnp.exp(now.gap), axis=1, keepdims=True) * dg, log_scale
 
 
 def draw(

@@ -11,18 +11,17 @@ from matsense.solvers.attention_ngd import unit
 def attention_polyak(problem: Attention, longest: float | Float[Array, ""] = 1.0) -> Solver:
     """W <- W - min((L - inf L) / ||grad L||, longest) grad L / ||grad L||; linear heads.
 
-    Near saturation L - inf L is proportional to ||grad L||, so the step tends to a constant, as
-    in NGD (derived). `longest` bounds it where a run is stuck at a choice that cannot reach inf L.
-    Accurate while exp(-gap) is a number, gaps below 700.
+    Saturated at the best tokens, a step has length ||W_mm|| at most (derived: ||grad L|| ||W_mm||
+    >= -<grad L, W_mm> >= L - inf L to leading order, as the margins of W_mm are at least 1); W
+    grows as in NGD. `longest` bounds it where a run is stuck at a choice that cannot reach
+    inf L, and is its length there. Exact at any norm of W.
     """
 
     def init(W: Float[Array, "d d"]) -> Float[Array, "d d"]:
         return W
 
     def step(t: Array, W: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        slope = problem.gradient(W)
-        norm = jnp.exp(slope.log_scale) * jnp.sqrt(jnp.sum(slope.direction**2))
-        length = problem.excess(W) / jnp.where(norm > 0.0, norm, jnp.inf)
-        return W - jnp.minimum(length, longest) * unit(slope.direction)
+        length = jnp.minimum(problem.excess_over_slope(W), longest)
+        return W - length * unit(problem.gradient(W).direction)
 
     return Solver(init, step)

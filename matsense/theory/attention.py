@@ -8,14 +8,14 @@ tokens settle at fixed differences; hence
 
     1 - corr(W, W_a) = ||P||^2 / (2 ||W||^2) (1 + O(||P||^2 / ||W||^2)).
 
-Equal non-optimal scores do not make every descent end at the best tokens once n > 1 (derived, and
-seen in 4 of 200 runs at n = 6, T = 8, d = 10: those 4 instances under NGD with steps 0.1 and 0.01
-and under GD alike, with one input each and c = 1.2 to 2.3 below). Such an input is pulled by its
-best token alone, with the weight of that token's softmax mass. If the direction in which the other
-inputs' support margins grow as m lets that token fall behind by c m with c > 1, its pull exp(-c m)
-vanishes beside theirs, exp(-m), for ever: with m = ln t it is summable, and the loss stalls above
-its infimum. Each step still correlates
-positively with W_mm, which makes the norm diverge, but the direction is the others'.
+Equal non-optimal scores do not make every descent end at the best tokens once n > 1 (derived:
+`matsense.svm_traps`): an input that the others' direction lets fall behind by more than their
+margin, c > 1, is left for ever. Each step still correlates positively with W_mm, which makes the
+norm diverge, but the direction is the others'. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200
+instances, the same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and
+10, up to 1e6 steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
+What is contradicted is the sheet's sentence: the theorem's further hypotheses are not at hand here
+(recalled: conditions on the first gradient or on over-parameterisation), and n = 1 has no traps.
 """
 
 import numpy as np

@@ -6,22 +6,31 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from matsense.claims import Run
 from matsense.judge import Verdict
 from matsense.theory import attention as theory
 from sims import drawing
 from sims.studies.attention_svm import laws
+from sims.studies.attention_svm.panels import (
+    finish,
+    section,
+    share_points,
+    sizes,
+    stacked,
+    ticks,
+    values,
+)
+from sims.studies.attention_svm.trap_panels import polyak, traps
 
 # The theory sheet's share of runs at the best tokens (per cent, +-5), n = T = 5, t = 1500.
 SHEET = {4: 65, 6: 74, 8: 88, 10: 89, 15: 95, 20: 98, 30: 98}
 
 
 def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
-    """Ten panels; each says so if the sweep has no runs for it."""
+    """Twelve panels; each says so if the sweep has no runs for it."""
     figure, axes = drawing.canvas(
-        5,
+        6,
         2,
         "Attention as a support vector machine (Tarzanagh, Li, Thrampoulidis, Oymak 2023)."
         " Points: medians over runs; bands and bars: their range, of shares 95% Wilson intervals;"
@@ -39,6 +48,8 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
         starts,
         key_query,
         control,
+        traps,
+        polyak,
     ]
     for ax, show in zip(axes, panels, strict=True):
         show(ax, runs)
@@ -62,43 +73,6 @@ def gaps(runs: Sequence[Run]) -> str:
         f"{found.size} certified references, relative gap {np.median(found):.0e} in the median,"
         f" {found.max():.0e} at most"
     )
-
-
-def section(runs: Sequence[Run], sweep: str, **fixed: Any) -> list[Run]:
-    """Finished runs of a sweep with these parameters."""
-    return [
-        run
-        for run in runs
-        if run.sweep == sweep
-        and run.status == "ok"
-        and all(run.params[axis] == value for axis, value in fixed.items())
-    ]
-
-
-def values(runs: Sequence[Run], axis: str) -> list[Any]:
-    """The values that an axis takes, ascending."""
-    return sorted({run.params[axis] for run in runs})
-
-
-def ticks(chosen: Sequence[Run]) -> np.ndarray:
-    """The common ticks of runs."""
-    return np.asarray(chosen[0].quantities["t"])
-
-
-def stacked(chosen: Sequence[Run], name: str) -> np.ndarray:
-    """One row a run."""
-    return drawing.stack(chosen, lambda run: run.quantities[name])
-
-
-def sizes(chosen: Sequence[Run]) -> str:
-    """n, T, d of runs that share them."""
-    p = chosen[0].params
-    return f"n = {p['n']}, T = {p['T']}, d = {p['d']}"
-
-
-def finish(ax: Axes, chosen: Sequence[Run], title: str | None = None) -> None:
-    """A legend, or the remark that there is nothing to see."""
-    drawing.legend(ax, title) if chosen else drawing.empty(ax)
 
 
 def alignment(ax: Axes, runs: list[Run]) -> None:
@@ -175,32 +149,6 @@ def paths(ax: Axes, runs: list[Run]) -> None:
     finish(ax, shown)
 
 
-def wilson(successes: float, n: int) -> tuple[float, float, float]:
-    """A share with the arms of its 95% Wilson interval."""
-    found = stats.binomtest(int(successes), n)
-    low, high = found.proportion_ci(method="wilson")
-    share = successes / n
-    return share, max(share - low, 0.0), max(high - share, 0.0)
-
-
-def share_points(
-    ax: Axes, places: Sequence[float], outcomes: Sequence[Sequence[float]], index: int, label: str
-) -> None:
-    """Shares of 1s with Wilson intervals."""
-    arms = np.array([wilson(sum(row), len(row)) for row in outcomes])
-    ax.errorbar(
-        places,
-        arms[:, 0],
-        yerr=arms[:, 1:].T,
-        fmt=drawing.marker(index),
-        color=drawing.colour(index),
-        markerfacecolor="white",
-        capsize=2,
-        linewidth=0.8,
-        label=label,
-    )
-
-
 def shares(ax: Axes, runs: list[Run]) -> None:
     """(d) Global, local and neither against d."""
     chosen = section(runs, "shares")
@@ -245,11 +193,12 @@ def feasibility(ax: Axes, runs: list[Run]) -> None:
         same = section(chosen, "feasible", n=n, T=T)
         ds = values(same, "d")
         rows = [[float(r.quantities["feasible"]) for r in same if r.params["d"] == d] for d in ds]
-        least = theory.least_dimension(n, T)
         share_points(ax, [d + 0.08 * index for d in ds], rows, index, f"n = {n}, T = {T}")
-        style: Any = {"linestyle": ("-", "--", ":", "-.")[index % 4], "linewidth": 0.9}
-        ax.axvline(least + 0.08 * index, color=drawing.colour(index), **style)
-    finish(ax, chosen, "lines: d = max(T - 1, n)")
+        # One height each: the ranges of several sizes begin at the same d.
+        proved = [theory.least_dimension(n, T), max(ds) + 0.5]
+        drawing.theory(ax, proved, [1.06 + 0.05 * index] * 2, index)
+        ax.plot(proved[0], 1.06 + 0.05 * index, "|", color=drawing.colour(index), markersize=7)
+    finish(ax, chosen, "lines: d where share 1\nis proved, max(T - 1, n) on")
 
 
 def ranks(ax: Axes, runs: list[Run]) -> None:
@@ -276,10 +225,15 @@ def ranks(ax: Axes, runs: list[Run]) -> None:
 
 
 def nonlinear(ax: Axes, runs: list[Run]) -> None:
-    """(g) Three correlations for a ReLU head, with the share of runs that could be used."""
+    """(g) Three correlations for a ReLU head, with the share of runs that could be used.
+
+    As distances from 1, on a log axis: the two of the hypothesis differ near 1 alone.
+    """
     wanted = [r for r in runs if r.sweep == "nonlinear" and r.params["sets"] == 1]
     chosen = [run for run in wanted if run.status == "ok"]
-    drawing.panel(ax, "g", "ReLU head, plain GD", "d (usable runs)", "correlation with W")
+    drawing.panel(
+        ax, "g", "ReLU head, plain GD", "d (usable runs)", "1 - corr(W, ...)", "linear log"
+    )
     ds = values(chosen, "d")
     kinds = (
         ("to_best", "$W_{mm}$ of the best tokens"),
@@ -287,7 +241,7 @@ def nonlinear(ax: Axes, runs: list[Run]) -> None:
         ("to_law", "$W_{fin}+C\\,W_{svm}$"),
     )
     for index, (name, label) in enumerate(kinds):
-        rows = [[1 - float(r.quantities[name]) for r in chosen if r.params["d"] == d] for d in ds]
+        rows = [[float(r.quantities[name]) for r in chosen if r.params["d"] == d] for d in ds]
         if rows:
             places = [i + 0.1 * (index - 1) for i in range(len(ds))]
             drawing.points_with_range(ax, places, rows, index, label)
@@ -297,7 +251,6 @@ def nonlinear(ax: Axes, runs: list[Run]) -> None:
         for d in ds
     ]
     ax.set_xticks(range(len(ds)), accepted)
-    ax.axhline(1.0, color="black", linewidth=0.8)
     finish(ax, chosen)
 
 
@@ -320,14 +273,16 @@ def starts(ax: Axes, runs: list[Run]) -> None:
 
 
 def key_query(ax: Axes, runs: list[Run]) -> None:
-    """(i) NGD on (K, Q): an observation, without a claim."""
+    """(i) NGD and plain GD on (K, Q): observations, without a claim."""
     chosen = section(runs, "kq")
-    title = "an observation: NGD on (K, Q) from small factors"
+    title = "an observation: (K, Q) from small factors"
     drawing.panel(ax, "i", title, "step t", "1 - corr($KQ^\\top$, solution)", "log log")
     kinds = (("to_nuclear", "nuclear solution"), ("to_frobenius", "Frobenius solution"))
-    for index, (name, label) in enumerate(kinds):
-        if chosen:
-            drawing.traces(ax, ticks(chosen), stacked(chosen, name), index, label)
+    for sweep, method in (("kq", "NGD"), ("kq_gd", "plain GD")):
+        same = section(runs, sweep)
+        for name, label in kinds if same else ():
+            index = len(ax.get_legend_handles_labels()[0])
+            drawing.traces(ax, ticks(same), stacked(same, name), index, f"{method}: {label}")
     finish(ax, chosen, "of the run's own tokens")
 
 

@@ -78,7 +78,7 @@ def fit(run: Run) -> Fit:
 
 def predicted(run: Run) -> float:
     """The exponent of NGD's 1 - corr; NaN where no power of t is predicted."""
-    is_ngd = run.sweep in ("ngd", "losses", "equal", "plane")
+    is_ngd = run.sweep in ("ngd", "losses", "equal", "plane", "polyak")
     return theory.EXPONENT if is_ngd else math.nan
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matsense.claims import Run
 from matsense.judge import Verdict
 from sims import drawing
-from sims.studies.attention_svm.figure import section, sizes, stacked, ticks, values
+from sims.studies.attention_svm.panels import section, sizes, stacked, ticks, values
 
 # The tick next to the authors' 2000 iterations.
 LAST = 2200

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from matsense import svm, svm_general, svm_nuclear
+from matsense import svm, svm_general, svm_nuclear, svm_traps
 from matsense.errors import Excluded, Infeasible
 from matsense.problems.attention import Attention, permuted
 from matsense.svm import Solution
@@ -67,6 +67,47 @@ def descent(instance: Attention, quantities: Arrays) -> Arrays:
         return stored  # the run's own choice is feasible, the best one is not
     stored["to_best"] = np.array([theory.misalignment(one, target.W) for one in W])
     return stored
+
+
+def equal_descent(instance: Attention, quantities: Arrays) -> Arrays:
+    """`descent`, the lag of the instance's deepest trap, and where the run stands to its own.
+
+    Of a run that selects the best tokens of some inputs S alone: 1 - corr(W, W_S) and the lag of
+    the others along W_S.
+    """
+    X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
+    stored = descent(instance, quantities)
+    trap = svm_traps.deepest(X, z, choice)
+    stored["lag"] = np.asarray(-np.inf if trap is None else trap.lag)
+    inside = quantities["kept"][-1] == choice
+    if inside.any() and not inside.all():
+        own = svm_traps.left_behind(X, z, choice, inside)
+        stored["to_left"] = np.asarray(theory.misalignment(quantities["W"][-1], own.solution.W))
+        stored["own_lag"] = np.asarray(own.lag)
+    return stored
+
+
+def trapped(instance: Attention, quantities: Arrays, left: int, depth: float) -> Arrays:
+    """Whether a run started along W_S, S all inputs but `left`, ends at all best tokens.
+
+    Starts at which the input left out is selected as well, or whose fate is not yet decided at
+    this depth, are excluded.
+    """
+    X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
+    inside = np.arange(len(choice)) != left
+    own = svm_traps.left_behind(X, z, choice, inside)
+    if own.lag <= -1:
+        raise Excluded("not left behind: the input is selected along with the others")
+    if not theory.far_out(depth, abs(own.lag - 1)):
+        raise Excluded("not far out: the lag is nearly 1")
+    return {
+        "t": quantities["t"],
+        "stays": (quantities["kept"][:, left] != choice[left]).astype(float),
+        "best": np.asarray(float((quantities["kept"][-1] == choice).all())),
+        "to_left": np.asarray(theory.misalignment(quantities["W"][-1], own.solution.W)),
+        "own_lag": np.asarray(own.lag),
+        "gap": np.asarray(own.solution.gap),
+    }
 
 
 def permuted_descent(instance: Attention, quantities: Arrays) -> Arrays:

@@ -26,14 +26,21 @@ def check(
     schatten: int = 2,
     sets: int = 1,
     choice: int = 0,
+    left: int = 0,
+    longest: float = 1.0,
 ) -> None:
     """Raises InvalidInput for a point of a grid that cannot be an instance and a run."""
     check_sizes(n, T, d, m, tokens, queries)
     check_loss(loss)
-    positive = {"steps": steps, "eta": eta, "kappa": kappa, "depth": depth}
+    lengths = {"eta": eta, "longest": longest, "depth": depth}
+    positive = {"steps": steps, "kappa": kappa, **lengths}
     for name, value in positive.items():
         if not (value > 0 and math.isfinite(value)):
             raise InvalidInput(f"{name} = {value}", "it must be positive", f"give {name} > 0")
+    for name, length in lengths.items():
+        if length > LONGEST:
+            rule = "norms that grow by it are squared, which must be a number"
+            raise InvalidInput(f"{name} = {length}", rule, f"give {name} <= {LONGEST:g}")
     allowed = {"schatten": (schatten, (1, 2)), "sets": (sets, (0, 1))}
     for name, (value, known) in allowed.items():
         if value not in known:
@@ -42,9 +49,28 @@ def check(
         raise InvalidInput(f"first = {first}", f"it is 1 to steps = {steps}", "give a smaller one")
     if choice < 0:
         raise InvalidInput(f"choice = {choice}", "choices are numbered from 0", "give choice=0")
+    if not 0 <= left < n:
+        raise InvalidInput(f"left = {left}", f"inputs are 0 to {n - 1}", "give left=0")
     if kappa > 500:
         rule = "exp(-kappa) must be a number, with room"
         raise InvalidInput(f"kappa = {kappa}", rule, "give kappa <= 500")
+
+
+def check_equal(n: int, T: int, d: int, steps: int = 1, eta: float = 1.0) -> None:
+    """`check`, and few enough inputs that all their sets can be tried as traps."""
+    check(n, T, d, steps=steps, eta=eta)
+    if n > MOST_INPUTS:
+        rule = f"all 2^n sets of inputs are tried as traps, with n <= {MOST_INPUTS}"
+        raise InvalidInput(f"n = {n}", rule, f"give equal.n={MOST_INPUTS} or less")
+
+
+def check_trap(
+    n: int, T: int, d: int, steps: int = 1, eta: float = 1.0, depth: float = 1.0, left: int = 0
+) -> None:
+    """`check`, and two inputs or more: one is left out."""
+    check(n, T, d, steps=steps, eta=eta, depth=depth, left=left)
+    if n < 2:
+        raise InvalidInput(f"n = {n}", "one input is left out of several", "give trap.n=2 or more")
 
 
 def sweep(name: str, problem: Any, trial: Any, after: Any, **groups: Any) -> Sweep:
@@ -54,8 +80,7 @@ def sweep(name: str, problem: Any, trial: Any, after: Any, **groups: Any) -> Swe
         problem,
         trial,
         after=after,
-        check=check,
-        **{"instances_wide": 10, "lanes_wide": 1, "quick_seeds": 10, **groups},
+        **{"check": check, "instances_wide": 10, "lanes_wide": 1, "quick_seeds": 10, **groups},
     )
 
 
@@ -63,6 +88,9 @@ def sweep(name: str, problem: Any, trial: Any, after: Any, **groups: Any) -> Swe
 AUTHORS = {"n": (6,), "T": (8,), "d": (10,)}
 SMALL = {"n": (3,), "T": (4,), "d": (6,)}
 STEP = {"eta": (0.1,)}
+# Largest step: W = eta t, its logits and the squares of its norm stay far below 1e308.
+LONGEST = 1e100
+MOST_INPUTS = 10
 
 sweeps = (
     sweep(
@@ -126,12 +154,35 @@ sweeps = (
         "equal",
         trials.equal_scores,
         trials.ngd_trial,
-        stages.descent,
+        stages.equal_descent,
+        check=check_equal,
         shape={**AUTHORS, "steps": (10_000,)},
         lane=STEP,
         seeds=200,
         instances_wide=50,
         quick_seeds=100,
+    ),
+    sweep(
+        "trap",
+        trials.equal_scores,
+        trials.trap_trial,
+        stages.trapped,
+        check=check_trap,
+        shape={**AUTHORS, "steps": (10_000,)},
+        lane={"left": tuple(range(6)), "depth": (100.0,), **STEP},
+        seeds=50,
+        lanes_wide=6,
+        quick_seeds=10,
+    ),
+    sweep(
+        "polyak",
+        trials.problem,
+        trials.polyak_trial,
+        stages.descent,
+        shape={**SMALL, "queries": ("cross", "self"), "steps": (10_000,)},
+        lane={"longest": (100.0,)},
+        seeds=30,
+        quick={"queries": ("cross",)},
     ),
     sweep(
         "permuted",
@@ -210,6 +261,16 @@ sweeps = (
         shape={**SMALL, "m": (6,), "steps": (10_000,)},
         lane=STEP,
         seeds=30,
+    ),
+    sweep(
+        "kq_gd",
+        trials.problem,
+        trials.kq_gd_trial,
+        stages.key_query,
+        shape={**SMALL, "m": (6,), "steps": (100_000,)},
+        lane={"eta": (1.0,)},
+        seeds=30,
+        quick_seeds=0,  # no claim is about it, and its compilation would be felt
     ),
     sweep(
         "svm",

@@ -12,9 +12,10 @@ from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.solvers import Solver
 from matsense.solvers.attention_gd import attention_gd
-from matsense.solvers.attention_kq import KeyQuery, attention_kq_ngd
+from matsense.solvers.attention_kq import KeyQuery, attention_kq_gd, attention_kq_ngd
 from matsense.solvers.attention_ngd import attention_ngd, unit
 from matsense.solvers.attention_path import into_ball, path_kq, path_w, relative_gap
+from matsense.solvers.attention_polyak import attention_polyak
 from matsense.solvers.max_margin import margins, max_margin_ngd
 from matsense.trace import log_ticks, run
 
@@ -64,6 +65,11 @@ def anywhere_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Qua
     return _descend(instance, attention_ngd(instance, eta), start, steps)
 
 
+def polyak_trial(instance: Attention, key: Any, longest: Array, steps: int) -> Quantities:
+    """GD on W from 0 with Polyak's step, at most `longest`."""
+    return _descend(instance, attention_polyak(instance, longest), _zero(instance), steps)
+
+
 def autograd_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
     """NGD on W in float32 with automatic differentiation of the softmax (control)."""
     narrow = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), instance)
@@ -100,6 +106,20 @@ def start_trial(
     solver = attention_ngd(instance, eta)
     _, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
     return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, **seen}
+
+
+def trap_trial(
+    instance: Attention, key: Any, left: Array, depth: Array, eta: Array, steps: int
+) -> Quantities:
+    """NGD started far out, smallest margin `depth`, in the max-margin direction of all inputs but
+    one, `left`.
+    """
+    n = instance.X.shape[0]
+    rest = (left + 1 + jnp.arange(n - 1)) % n
+    X, z, Y, scores = (a[rest] for a in (instance.X, instance.z, instance.Y, instance.scores))
+    others = Attention(X, z, Y, scores, instance.loss)
+    start = depth * _direction(others, others.best, 4 * WARM_UP)[0]
+    return _descend(instance, attention_ngd(instance, eta), start, steps)
 
 
 def choice_trial(instance: Attention, key: Any, choice: Array) -> Quantities:
@@ -147,11 +167,20 @@ def path_kq_trial(instance: Attention, key: Any, kappa: Array, m: int, steps: in
 
 def kq_trial(instance: Attention, key: Any, eta: Array, m: int, steps: int) -> Quantities:
     """NGD on (K, Q) from small Gaussian factors: an observation, the theory has no claim."""
+    return _factored(instance, attention_kq_ngd(instance, eta), key, m, steps)
+
+
+def kq_gd_trial(instance: Attention, key: Any, eta: Array, m: int, steps: int) -> Quantities:
+    """Plain GD on (K, Q) from small Gaussian factors: an observation as well."""
+    return _factored(instance, attention_kq_gd(instance, eta), key, m, steps)
+
+
+def _factored(instance: Attention, solver: Solver, key: Any, m: int, steps: int) -> Quantities:
     d = instance.X.shape[2]
     K, Q = 0.1 * jax.random.normal(key, (2, d, m)) / jnp.sqrt(d)
     ticks = log_ticks(steps, PER_DECADE)
     _, seen = run(
-        attention_kq_ngd(instance, eta),
+        solver,
         KeyQuery(K, Q),
         ticks,
         lambda state: {"W": state.W, "kept": instance.kept(state.W)},

@@ -1,0 +1,52 @@
+"""Panels of `attention_svm` on traps, and on Polyak's step."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from matsense.claims import Run
+from matsense.theory import attention as theory
+from sims import drawing
+from sims.studies.attention_svm.panels import finish, section, share_points, sizes, stacked, ticks
+
+
+def traps(ax: Axes, runs: list[Run]) -> None:
+    """(k) Equal other scores: who misses the best tokens, against the lag of the deepest trap."""
+    drawing.panel(
+        ax, "k", "equal other scores: which runs miss the best tokens", "lag c of the inputs left",
+        "share of runs",
+    )  # fmt: skip
+    chosen = [r for r in section(runs, "equal") if np.isfinite(r.quantities["lag"])]
+    forced = section(runs, "trap")
+    edges = np.arange(-0.25, 2.51, 0.25)
+    kinds = ((chosen, "lag", "from W = 0: deepest trap"), (forced, "own_lag", "from far out"))
+    for index, (same, name, label) in enumerate(kinds):
+        lag = np.array([float(run.quantities[name]) for run in same])
+        missed = np.array([1 - float(run.quantities["best"]) for run in same])
+        bins = np.digitize(lag, edges)
+        filled = [b for b in range(1, len(edges)) if (bins == b).any()]
+        if filled:
+            places = [edges[b] - 0.125 + 0.03 * index for b in filled]
+            share_points(
+                ax, places, [list(missed[bins == b]) for b in filled], index,
+                f"{label}\n({int(missed.sum())} of {len(same)} miss)",
+            )  # fmt: skip
+    if chosen or forced:
+        drawing.theory(ax, [edges[0], 1.0], [0.0, 0.0], label="no trap: none misses")
+        drawing.theory(ax, [1.0, edges[-1]], [1.0, 1.0], 1, label="from far out:\nall miss, c > 1")
+        ax.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
+    finish(ax, chosen or forced)
+
+
+def polyak(ax: Axes, runs: list[Run]) -> None:
+    """(l) Polyak's step: direction against t."""
+    drawing.panel(ax, "l", "Polyak's step", "step t", "$1-\\mathrm{corr}(W,W_a)$", "log log")
+    shown: list[Run] = []
+    for index, queries in enumerate(("cross", "self")):
+        chosen = [r for r in section(runs, "polyak") if r.params["queries"] == queries]
+        if chosen:
+            shown = chosen
+            t, error = ticks(chosen), stacked(chosen, "misalignment")
+            drawing.traces(ax, t, error, index, f"{queries}-attention,\n{sizes(chosen)}")
+            law, late = np.median(error[:, -1]) * (t / t[-1]) ** -theory.EXPONENT, t >= 3
+            drawing.theory(ax, t[late], law[late], index, label="$\\propto t^{-2}$")
+    finish(ax, shown)

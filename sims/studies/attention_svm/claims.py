@@ -182,7 +182,7 @@ claims = (
         r"equal non-optimal scores, no trap ($c\leq 1$): every run ends at the best tokens",
         "all non-optimal scores of an input equal, no trap: every run ends at the best tokens",
         "best tokens (1 or 0)",
-        of("equal", seen=lambda q: q["lag"] <= 1),
+        of("equal", seen=lambda q: q["has_trap"] == 0),
         final("best"),
         "equals",
         1.0,

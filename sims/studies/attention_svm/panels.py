@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
 
 from matsense.claims import Run
+from matsense.shares import share
 from sims import drawing
 
 
@@ -48,19 +48,12 @@ def finish(ax: Axes, chosen: Sequence[Run], title: str | None = None) -> None:
     drawing.legend(ax, title) if chosen else drawing.empty(ax)
 
 
-def wilson(successes: float, n: int) -> tuple[float, float, float]:
-    """A share with the arms of its 95% Wilson interval."""
-    found = stats.binomtest(int(successes), n)
-    low, high = found.proportion_ci(method="wilson")
-    share = successes / n
-    return share, max(share - low, 0.0), max(high - share, 0.0)
-
-
 def share_points(
     ax: Axes, places: Sequence[float], outcomes: Sequence[Sequence[float]], index: int, label: str
 ) -> None:
-    """Shares of 1s with Wilson intervals."""
-    arms = np.array([wilson(sum(row), len(row)) for row in outcomes])
+    """Shares of 1s with the Wilson intervals of as many independent runs."""
+    found = [share(np.array(row) > 0, np.arange(len(row))) for row in outcomes]
+    arms = np.array([[middle, middle - low, high - middle] for middle, (low, high) in found])
     ax.errorbar(
         places,
         arms[:, 0],

@@ -70,15 +70,18 @@ def descent(instance: Attention, quantities: Arrays) -> Arrays:
 
 
 def equal_descent(instance: Attention, quantities: Arrays) -> Arrays:
-    """`descent`, the lag of the instance's deepest trap, and where the run stands to its own.
+    """`descent`, whether the instance has a trap, and where the run stands to its own.
 
-    Of a run that selects the best tokens of some inputs S alone: 1 - corr(W, W_S) and the lag of
-    the others along W_S.
+    `lag` is that of the set of inputs that leaves the others furthest behind, where one can be
+    separated. Of a run that selects the best tokens of some inputs S alone: 1 - corr(W, W_S) and
+    the lag of the others along W_S.
     """
     X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
     stored = descent(instance, quantities)
     trap = svm_traps.deepest(X, z, choice)
-    stored["lag"] = np.asarray(-np.inf if trap is None else trap.lag)
+    stored["has_trap"] = np.asarray(float(trap is not None and trap.lag > 1))
+    if trap is not None:
+        stored["lag"] = np.asarray(trap.lag)
     inside = quantities["kept"][-1] == choice
     if inside.any() and not inside.all():
         own = svm_traps.left_behind(X, z, choice, inside)

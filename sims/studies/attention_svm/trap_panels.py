@@ -15,7 +15,7 @@ def traps(ax: Axes, runs: list[Run]) -> None:
         ax, "k", "equal other scores: which runs miss the best tokens", "lag c of the inputs left",
         "share of runs",
     )  # fmt: skip
-    chosen = [r for r in section(runs, "equal") if np.isfinite(r.quantities["lag"])]
+    chosen = [run for run in section(runs, "equal") if "lag" in run.quantities]
     forced = section(runs, "trap")
     edges = np.arange(-0.25, 2.51, 0.25)
     kinds = ((chosen, "lag", "from W = 0: deepest trap"), (forced, "own_lag", "from far out"))

@@ -247,11 +247,11 @@ sweeps = (
         trials.problem,
         trials.path_kq_trial,
         stages.path,
-        shape={**SMALL, "m": (3, 6), "steps": (16_000,)},
+        shape={**SMALL, "m": (3, 6), "steps": (64_000,)},
         lane={"kappa": (16.0, 32.0, 64.0, 128.0, 256.0)},
         seeds=100,
         lanes_wide=5,
-        quick={"kappa": (64.0, 128.0, 256.0), "m": (6,)},
+        quick={"kappa": (64.0, 128.0, 256.0), "m": (6,), "steps": (16_000,)},
     ),
     sweep(
         "kq",

@@ -312,9 +312,9 @@ claims = (
         recorded(laws.nearer),
         "at most",
         1.0,
-        hypotheses=lambda p: p["kappa"] >= 64,
-        assumes="kappa >= 64",
-        control=of("path_w", where=lambda p: p["kappa"] >= 64),
+        hypotheses=lambda p: p["kappa"] >= 256,
+        assumes="kappa >= 256: where both solutions nearly coincide the path parts from W_mm late",
+        control=of("path_w", where=lambda p: p["kappa"] >= 256),
         control_of="the path over W",
     ),
     Claim(

@@ -11,15 +11,15 @@ from matsense.claims import Run
 from matsense.judge import Verdict
 from matsense.theory import attention as theory
 from sims import drawing
+from sims.sections import values
 from sims.studies.attention_svm import laws
 from sims.studies.attention_svm.panels import (
     finish,
-    section,
+    finished,
     share_points,
     sizes,
     stacked,
     ticks,
-    values,
 )
 from sims.studies.attention_svm.trap_panels import polyak, traps
 
@@ -80,7 +80,7 @@ def alignment(ax: Axes, runs: list[Run]) -> None:
     drawing.panel(ax, "a", "direction of W", "step t", "$1-\\mathrm{corr}(W,W_a)$", "log log")
     shown = False
     for index, (name, label) in enumerate((("ngd", "NGD"), ("gd", "plain GD"))):
-        chosen = section(runs, name)
+        chosen = finished(runs, name)
         if not chosen:
             continue
         shown = True
@@ -101,7 +101,7 @@ def norms(ax: Axes, runs: list[Run]) -> None:
     drawing.panel(ax, "b", "norm of W", "step t", "$\\|W\\|_F$", "log log")
     shown: list[Run] = []
     for index, (name, label) in enumerate((("ngd", "NGD"), ("gd", "plain GD"))):
-        chosen = section(runs, name)
+        chosen = finished(runs, name)
         if not chosen:
             continue
         shown = chosen
@@ -131,7 +131,7 @@ def paths(ax: Axes, runs: list[Run]) -> None:
         ("path_kq", "to_frobenius", "over (K, Q): to $W_{mm}$", False),
     )
     for index, (name, target, label, meets) in enumerate(kinds):
-        chosen = section(runs, name)
+        chosen = finished(runs, name)
         if not chosen:
             continue
         shown = chosen
@@ -151,13 +151,13 @@ def paths(ax: Axes, runs: list[Run]) -> None:
 
 def shares(ax: Axes, runs: list[Run]) -> None:
     """(d) Global, local and neither against d."""
-    chosen = section(runs, "shares")
+    chosen = finished(runs, "shares")
     n_t = f", n = T = {chosen[0].params['n']}, NGD" if chosen else ""
     drawing.panel(ax, "d", "which tokens are selected" + n_t, "d", "share of runs", "log linear")
     if chosen:
         ds = values(chosen, "d")
         first, steps = ticks(chosen)
-        at = {d: section(chosen, "shares", d=d) for d in ds}
+        at = {d: finished(chosen, "shares", d=d) for d in ds}
         kinds: tuple[tuple[str, int, Callable[[float, float], float]], ...] = (
             (f"all best, t = {first:g}", 0, lambda best, local: best),
             (f"locally optimal only, t = {first:g}", 0, lambda best, local: local - best),
@@ -174,7 +174,7 @@ def shares(ax: Axes, runs: list[Run]) -> None:
         style: Any = {"color": "black", "markersize": 7, "linestyle": "none"}
         ax.plot(sheet, [SHEET[d] / 100 for d in sheet], "_", label="sheet: all best", **style)
         drawing.plain_ticks(ax, ds)
-        equal = section(runs, "equal")
+        equal = finished(runs, "equal")
         if equal:
             reached = sum(float(run.quantities["best"]) for run in equal)
             label = f"equal other scores,\n{sizes(equal)}:\n{reached:.0f} of {len(equal)} all best"
@@ -187,10 +187,10 @@ def feasibility(ax: Axes, runs: list[Run]) -> None:
     drawing.panel(
         ax, "e", "random token choices, Gaussian tokens", "d", "share feasible", "linear linear"
     )
-    chosen = section(runs, "feasible")
+    chosen = finished(runs, "feasible")
     pairs = sorted({(r.params["n"], r.params["T"]) for r in chosen})
     for index, (n, T) in enumerate(pairs):
-        same = section(chosen, "feasible", n=n, T=T)
+        same = finished(chosen, "feasible", n=n, T=T)
         ds = values(same, "d")
         rows = [[float(r.quantities["feasible"]) for r in same if r.params["d"] == d] for d in ds]
         share_points(ax, [d + 0.08 * index for d in ds], rows, index, f"n = {n}, T = {T}")
@@ -204,11 +204,11 @@ def feasibility(ax: Axes, runs: list[Run]) -> None:
 def ranks(ax: Axes, runs: list[Run]) -> None:
     """(f) Certified ranks of both solutions against n."""
     drawing.panel(ax, "f", "ranks by certificate, best tokens", "n", "rank")
-    chosen = section(runs, "svm")
+    chosen = finished(runs, "svm")
     index = 0
     for schatten, name in ((2, "Frobenius"), (1, "nuclear")):
         for d in values(chosen, "d"):
-            same = section(chosen, "svm", schatten=schatten, d=d)
+            same = finished(chosen, "svm", schatten=schatten, d=d)
             ns = values(same, "n")
             rows = [[float(r.quantities["rank"]) for r in same if r.params["n"] == n] for n in ns]
             if rows:
@@ -246,7 +246,7 @@ def nonlinear(ax: Axes, runs: list[Run]) -> None:
             places = [i + 0.1 * (index - 1) for i in range(len(ds))]
             drawing.points_with_range(ax, places, rows, index, label)
     accepted = [
-        f"{d}\n({len(section(chosen, 'nonlinear', d=d))} of "
+        f"{d}\n({len(finished(chosen, 'nonlinear', d=d))} of "
         f"{sum(r.params['d'] == d for r in wanted)})"
         for d in ds
     ]
@@ -256,7 +256,7 @@ def nonlinear(ax: Axes, runs: list[Run]) -> None:
 
 def starts(ax: Axes, runs: list[Run]) -> None:
     """(h) Share of runs that still have the tokens of the direction they were started in."""
-    chosen = section(runs, "start")
+    chosen = finished(runs, "start")
     depth = f", least margin {chosen[0].params['depth']:g}" if chosen else ""
     drawing.panel(
         ax, "h", "NGD started far out" + depth, "step t", "share with its tokens", "log linear"
@@ -274,12 +274,12 @@ def starts(ax: Axes, runs: list[Run]) -> None:
 
 def key_query(ax: Axes, runs: list[Run]) -> None:
     """(i) NGD and plain GD on (K, Q): observations, without a claim."""
-    chosen = section(runs, "kq")
+    chosen = finished(runs, "kq")
     title = "an observation: (K, Q) from small factors"
     drawing.panel(ax, "i", title, "step t", "1 - corr($KQ^\\top$, solution)", "log log")
     kinds = (("to_nuclear", "nuclear solution"), ("to_frobenius", "Frobenius solution"))
     for sweep, method in (("kq", "NGD"), ("kq_gd", "plain GD")):
-        same = section(runs, sweep)
+        same = finished(runs, sweep)
         for name, label in kinds if same else ():
             index = len(ax.get_legend_handles_labels()[0])
             drawing.traces(ax, ticks(same), stacked(same, name), index, f"{method}: {label}")
@@ -294,7 +294,7 @@ def control(ax: Axes, runs: list[Run]) -> None:
     shown: list[Run] = []
     kinds = (("ngd", "as here, float64"), ("autograd", "automatic differentiation, float32"))
     for index, (name, label) in enumerate(kinds):
-        chosen = section(runs, name)
+        chosen = finished(runs, name)
         if chosen:
             shown = chosen
             error = stacked(chosen, "misalignment")

@@ -11,8 +11,8 @@ from matsense.shares import share
 from sims import drawing
 
 
-def section(runs: Sequence[Run], sweep: str, **fixed: Any) -> list[Run]:
-    """Finished runs of a sweep with these parameters."""
+def finished(runs: Sequence[Run], sweep: str, **fixed: Any) -> list[Run]:
+    """Finished runs of a sweep with these parameters, whatever the others are."""
     return [
         run
         for run in runs
@@ -20,11 +20,6 @@ def section(runs: Sequence[Run], sweep: str, **fixed: Any) -> list[Run]:
         and run.status == "ok"
         and all(run.params[axis] == value for axis, value in fixed.items())
     ]
-
-
-def values(runs: Sequence[Run], axis: str) -> list[Any]:
-    """The values that an axis takes, ascending."""
-    return sorted({run.params[axis] for run in runs})
 
 
 def ticks(chosen: Sequence[Run]) -> np.ndarray:

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matsense.claims import Run
 from matsense.judge import Verdict
 from sims import drawing
-from sims.studies.attention_svm.panels import section, sizes, stacked, ticks, values
+from sims.sections import values
+from sims.studies.attention_svm.panels import finished, sizes, stacked, ticks
 
 # The tick next to the authors' 2000 iterations.
 LAST = 2200
@@ -30,7 +31,7 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
 
 def correlations(ax: Axes, runs: list[Run], name: str, letter: str, target: str) -> None:
     """Correlation with a max-margin solution against iteration: every run, and quartiles."""
-    chosen = [run for run in section(runs, "ngd", queries="cross") if name in run.quantities]
+    chosen = [run for run in finished(runs, "ngd", queries="cross") if name in run.quantities]
     size = f", {len(chosen)} runs, {sizes(chosen)}" if chosen else ""
     drawing.panel(ax, letter, f"correlation with {target}{size}", "iteration", "correlation")
     if not chosen:
@@ -54,7 +55,7 @@ def correlations(ax: Axes, runs: list[Run], name: str, letter: str, target: str)
 def plane(ax: Axes, runs: list[Run]) -> None:
     """W(t) z_i in the plane for n = 2, T = 3, d = 2, beside the direction of W_mm z_i."""
     drawing.panel(ax, "c", "n = 2, T = 3, d = 2: where $W(t) z_i$ goes", "$e_1$", "$e_2$")
-    chosen = [run for run in section(runs, "plane") if float(run.quantities["best"]) == 1]
+    chosen = [run for run in finished(runs, "plane") if float(run.quantities["best"]) == 1]
     if not chosen:
         drawing.empty(ax)
         return
@@ -81,15 +82,15 @@ def plane(ax: Axes, runs: list[Run]) -> None:
 
 def shares(ax: Axes, runs: list[Run]) -> None:
     """Stacked shares of runs at the best, another locally optimal, or neither choice."""
-    chosen = section(runs, "shares")
+    chosen = finished(runs, "shares")
     drawing.panel(ax, "d", "n = T = 5, after 1500 iterations", "d", "share of runs")
     if not chosen:
         drawing.empty(ax)
         return
     ds = values(chosen, "d")
-    best = np.array([np.mean([r.quantities["best"][0] for r in section(chosen, "shares", d=d)])
+    best = np.array([np.mean([r.quantities["best"][0] for r in finished(chosen, "shares", d=d)])
                      for d in ds])  # fmt: skip
-    local = np.array([np.mean([r.quantities["local"][0] for r in section(chosen, "shares", d=d)])
+    local = np.array([np.mean([r.quantities["local"][0] for r in finished(chosen, "shares", d=d)])
                       for d in ds])  # fmt: skip
     places = np.arange(len(ds))
     layers = ((best, "global"), (local - best, "local"), (1 - local, "neither"))

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matsense.claims import Run
 from matsense.theory import attention as theory
 from sims import drawing
-from sims.studies.attention_svm.panels import finish, section, share_points, sizes, stacked, ticks
+from sims.studies.attention_svm.panels import finish, finished, share_points, sizes, stacked, ticks
 
 
 def traps(ax: Axes, runs: list[Run]) -> None:
@@ -15,8 +15,8 @@ def traps(ax: Axes, runs: list[Run]) -> None:
         ax, "k", "equal other scores: which runs miss the best tokens", "lag c of the inputs left",
         "share of runs",
     )  # fmt: skip
-    chosen = [run for run in section(runs, "equal") if "lag" in run.quantities]
-    forced = section(runs, "trap")
+    chosen = [run for run in finished(runs, "equal") if "lag" in run.quantities]
+    forced = finished(runs, "trap")
     edges = np.arange(-0.25, 2.51, 0.25)
     kinds = ((chosen, "lag", "from W = 0: deepest trap"), (forced, "own_lag", "from far out"))
     for index, (same, name, label) in enumerate(kinds):
@@ -42,7 +42,7 @@ def polyak(ax: Axes, runs: list[Run]) -> None:
     drawing.panel(ax, "l", "Polyak's step", "step t", "$1-\\mathrm{corr}(W,W_a)$", "log log")
     shown: list[Run] = []
     for index, queries in enumerate(("cross", "self")):
-        chosen = [r for r in section(runs, "polyak") if r.params["queries"] == queries]
+        chosen = [r for r in finished(runs, "polyak") if r.params["queries"] == queries]
         if chosen:
             shown = chosen
             t, error = ticks(chosen), stacked(chosen, "misalignment")

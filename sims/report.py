@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -96,16 +97,24 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
 
 
 def print_failures(console: Console, runs: Sequence[Run]) -> None:
-    """What failed runs said, each message once."""
-    failed = [run for run in runs if run.status == "failed"]
-    for message in dict.fromkeys(run.message for run in failed):
-        own = [run for run in failed if run.message == message]
-        point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
-        console.print(
-            f"{len(own)} {'run' if len(own) == 1 else 'runs'} failed (tried again by the next "
-            f"call): {escape(message)}; the first: {own[0].sweep}, {point}, seed {own[0].seed}",
-            highlight=False,
-        )
+    """What failed and excluded runs said, each kind of message once, with its first run."""
+    for status, meaning in (
+        ("failed", "failed (tried again by the next call)"),
+        ("excluded", "excluded (no claim is about them)"),
+    ):
+        kinds: dict[str, list[Run]] = {}
+        for run in runs:
+            if run.status == status:
+                # Messages that differ in numbers alone are of one kind.
+                kinds.setdefault(re.sub(r"\d[\d.e+-]*", "#", run.message), []).append(run)
+        for own in kinds.values():
+            point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
+            console.print(
+                f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
+                f"{escape(own[0].message)}; the first: {own[0].sweep}, {point}, "
+                f"seed {own[0].seed}",
+                highlight=False,
+            )
 
 
 def what_is_to_run(wanted: int, lacking: int) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -49,17 +49,48 @@ class Run:
 
 Number = Callable[[Run], float]
 Estimator = Callable[[Run], Estimate]
-Hypotheses = Callable[[Mapping[str, Any]], bool]
+OfParams = Callable[[Mapping[str, Any]], bool]
+
+# Where a claim comes from: the paper's text was read; its abstract alone; it is recalled, the text
+# not at hand; derived here; or seen in simulations here.
+Source = Literal["stated", "abstract", "recalled", "derived", "measured"]
 
 
 def everything(params: Mapping[str, Any]) -> bool:
-    """No hypotheses: a claim that covers every run it selects."""
+    """Every point of a grid."""
     return True
+
+
+class Condition(NamedTuple):
+    """One hypothesis of a claim, written once: the words that are printed and what is tested.
+
+    `kind` is "setting" (sizes, steps, starts), "horizon" (the run is long enough to show what is
+    claimed) or "event" (something that must have happened in the run).
+    """
+
+    words: str
+    holds: Callable[[Run], bool]
+    kind: Literal["setting", "horizon", "event"] = "setting"
+
+
+def given(words: str, test: OfParams) -> Condition:
+    """A hypothesis on a run's parameters."""
+    return Condition(words, lambda run: bool(test(run.params)))
+
+
+def lasting(words: str, test: OfParams) -> Condition:
+    """A hypothesis that the horizon of a run, by its parameters, is long enough to tell."""
+    return Condition(words, lambda run: bool(test(run.params)), "horizon")
+
+
+def happened(words: str, test: Callable[[Run], bool]) -> Condition:
+    """A hypothesis on what a run recorded; one that did not finish is missed, not excused."""
+    return Condition(words, lambda run: run.status != "ok" or bool(test(run)), "event")
 
 
 def of(
     *sweeps: str,
-    where: Hypotheses = everything,
+    where: OfParams = everything,
     seen: Callable[[Mapping[str, Any]], bool] = lambda quantities: True,
 ) -> Callable[[Run], bool]:
     """Selects runs by sweep and parameters, and by what was seen of those that finished.
@@ -77,8 +108,9 @@ class Claim:
 
     - `statement` is the sentence in LaTeX, `plain` the same for a terminal; `measured` names the
       number that answers it.
-    - `runs` selects whom the sentence is about, `hypotheses` (of the parameters) whom it covers:
-      runs outside are drawn, not judged.
+    - `runs` selects whom the sentence is about, `hypotheses` whom it covers: runs that fail one of
+      them are drawn, not judged. `remark` says what no test can.
+    - `source` says where the sentence comes from; one that was not read may be ours alone.
     - `estimate` reads a number off each run; with `trend` the number is instead how that estimate
       moves along an axis, once a group of runs that differ in nothing else.
     - The number is compared (`sense`) with `target`, within the relative `tolerance`. A `target`
@@ -102,10 +134,25 @@ class Claim:
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
-    hypotheses: Hypotheses = everything
-    assumes: str = ""
+    hypotheses: tuple[Condition, ...] = ()
+    remark: str = ""
     control: Callable[[Run], bool] | None = None
     control_of: str = ""
+    source: Source = field(kw_only=True)
+
+    @property
+    def assumes(self) -> str:
+        """The hypotheses in words, and what else must be known to read the claim."""
+        words = [condition.words for condition in self.hypotheses]
+        return "; ".join([*words, self.remark] if self.remark else words)
+
+    def unmet(self, run: Run) -> Condition | None:
+        """The first hypothesis that the run fails, None for a run that the claim covers."""
+        return next((c for c in self.hypotheses if not c.holds(run)), None)
+
+    def covers(self, run: Run) -> bool:
+        """Whether the run meets all hypotheses."""
+        return self.unmet(run) is None
 
     @property
     def prediction(self) -> str:

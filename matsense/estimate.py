@@ -22,26 +22,34 @@ class Estimate(NamedTuple):
 
     `value` may be infinite: the exponent of a trace that is seen to be exponential is +inf, which
     contradicts every bound on an exponent. It is NaN where the run cannot answer; `reason` then
-    says why in one sentence.
+    says why in one sentence. `below` and `above` say how far the truth may lie from `value` for
+    another reason than noise (a law that has yet to settle): seeds do not average them away.
     """
 
     value: float
     se: float = 0.0
     dof: float = math.inf
     reason: str = ""
+    below: float = 0.0
+    above: float = 0.0
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Two-sided Student interval at `level`; (-inf, inf) where there is no value."""
+        """Student interval at `level`, widened by `below` and `above`; (-inf, inf) for no value."""
         if math.isnan(self.value) or math.isnan(self.se):
             return -math.inf, math.inf
-        if math.isinf(self.value) or self.se == 0.0:
+        if math.isinf(self.value):
             return self.value, self.value
-        half = self.se * float(special.stdtrit(self.dof, 0.5 + level / 2))
-        return self.value - half, self.value + half
+        half = self.se * float(special.stdtrit(self.dof, 0.5 + level / 2)) if self.se else 0.0
+        return self.value - self.below - half, self.value + self.above + half
 
     def scaled(self, factor: float) -> "Estimate":
-        """The estimate in other units: value and standard error times `factor`."""
-        return self._replace(value=self.value * factor, se=self.se * abs(factor))
+        """The estimate in other units: times `factor`, errors and all."""
+        below, above = self.below * abs(factor), self.above * abs(factor)
+        if factor < 0:
+            below, above = above, below
+        return self._replace(
+            value=self.value * factor, se=self.se * abs(factor), below=below, above=above
+        )
 
 
 def decide(

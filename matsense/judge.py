@@ -1,12 +1,13 @@
 """From a claim and the runs it speaks of to a verdict; calibrated by `matsense.calibration`."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from matsense.claims import Claim, Hypotheses, Run, everything
+from matsense.claims import Claim, Condition, Run
 from matsense.estimate import Call, Estimate, decide
 from matsense.shares import share
 
@@ -26,7 +27,8 @@ class Verdict:
     `units` are the runs (or, with a trend, the groups of runs) that were compared, `contradicted`
     those among them that contradict the claim one by one; `deviation` is the smallest relative
     deviation from the prediction that these runs would have contradicted. `excluded` runs
-    turned out not to be of the kind that the claim is about (an infeasible instance). `window`
+    turned out not to be of the kind that the claim is about (an infeasible instance). `unmet` are
+    the hypotheses that put runs outside, in words, with the number of such runs. `window`
     spans the ticks used by all fits, `horizon` is the last tick of any run.
     """
 
@@ -48,6 +50,7 @@ class Verdict:
     sentence: str
     control: "Verdict | None" = None
     excluded: int = 0
+    unmet: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,11 @@ def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
     than inconclusive. Nor can one with diverged, failed or missing runs among those it covers.
     """
     runs = list(runs)
-    verdict = _judge(claim, [run for run in runs if claim.runs(run)], claim.hypotheses)
+    verdict = _judge(claim, [run for run in runs if claim.runs(run)])
     if claim.control is None:
         return verdict
-    control = _judge(claim, [run for run in runs if claim.control(run)], everything)
+    # A control is there to fail: the hypotheses may be what it breaks.
+    control = _judge(replace(claim, hypotheses=()), [run for run in runs if claim.control(run)])
     powerless = control.call is not Call.CONTRADICTED or (
         claim.mode == "every run" and control.contradicted < POWER * control.units
     )
@@ -118,8 +122,10 @@ def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
     return replace(verdict, control=control)
 
 
-def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
-    inside = [run for run in runs if hypotheses(run.params)]
+def _judge(claim: Claim, runs: list[Run]) -> Verdict:
+    unmet = [claim.unmet(run) for run in runs]
+    inside = [run for run, failed in zip(runs, unmet, strict=True) if failed is None]
+    outside = Counter(condition for condition in unmet if condition is not None)
     usable = [run for run in inside if run.status == "ok"]
     units = units_of(claim, usable)
     answered = [unit for unit in units if not math.isnan(unit.estimate.value)]
@@ -152,7 +158,10 @@ def _judge(claim: Claim, runs: list[Run], hypotheses: Hypotheses) -> Verdict:
             max((fit.window[1] for fit in used), default=math.nan),
         ),
         horizon=max((float(run.quantities["t"][-1]) for run in usable), default=math.nan),
-        sentence=_sentence(claim, call, measured, interval, len(units), against, silent, counts),
+        sentence=_sentence(
+            claim, call, measured, interval, len(units), against, silent, counts, outside
+        ),
+        unmet=tuple((condition.words, count) for condition, count in outside.most_common()),
         excluded=sum(run.status == "excluded" for run in inside),
     )
 
@@ -230,8 +239,18 @@ def _sentence(
     against: int,
     silent: list[str],
     counts: dict[str, int],
+    outside: Counter[Condition],
 ) -> str:
-    if math.isnan(measured):
+    if not units and outside:
+        # A hypothesis on the horizon is named as such: it is the one that more steps mend.
+        why = "; ".join(
+            f"{n} {'is' if n == 1 else 'are'} too short for it: {c.words}"
+            if c.kind == "horizon"
+            else f"{n} outside: {c.words}"
+            for c, n in outside.most_common()
+        )
+        text = f"No run meets the hypotheses ({why})"
+    elif math.isnan(measured):
         text = f"No answer from {units} {claim.units}"
     else:
         text = (

@@ -155,7 +155,7 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
     names: list[str] = []
     for row, claim in enumerate(claims):
         chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
-        inside = [claim.hypotheses(run.params) for run in chosen]
+        inside = [claim.covers(run) for run in chosen]
         values = np.array([compared(claim, run).value for run in chosen], dtype=float)
         for covered, shape, tint in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
             shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense.claims import Claim, Run, exponent, final, rate, recorded, relative, time_to
+from matsense.claims import Claim, Run, exponent, final, given, rate, recorded, relative, time_to
 from matsense.estimate import Call, Estimate, decide
 from matsense.judge import judge
 from matsense.trends import Trend, threshold
@@ -25,7 +25,7 @@ def a_run(value: float, seed: int = 0, sweep: str = "main", status: str = "ok", 
 def a_claim(**changes) -> Claim:  # type: ignore[no-untyped-def]
     base = Claim(
         "c", "derived", "$x=1$", "x = 1", "x", lambda run: run.sweep == "main",
-        final("x"), "equals", 1.0, 0.05,
+        final("x"), "equals", 1.0, 0.05, source="derived",
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -78,7 +78,7 @@ def test_outside_the_hypotheses_is_counted_not_judged() -> None:
     runs = [a_run(1.0, s, alpha=0.1) for s in range(3)] + [
         a_run(5.0, s, alpha=0.9) for s in range(2)
     ]
-    verdict = judge(a_claim(hypotheses=lambda p: p["alpha"] < 0.5), runs)
+    verdict = judge(a_claim(hypotheses=(given("alpha < .5", lambda p: p["alpha"] < 0.5),)), runs)
     assert (verdict.call, verdict.judged, verdict.outside, verdict.wanted) == (
         Call.CONSISTENT, 3, 2, 5,
     )  # fmt: skip

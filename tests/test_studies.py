@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.claims import Claim, Run, everything
+from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput
 from matsense.estimate import Call, Estimate
 from matsense.judge import judge
@@ -55,7 +55,7 @@ def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
 
 
 def judged(claim: Claim, runs: Iterable[Run]) -> list[Run]:
-    return [run for run in runs if claim.runs(run) and claim.hypotheses(run.params)]
+    return [run for run in runs if claim.runs(run) and claim.covers(run)]
 
 
 def controls(claim: Claim, runs: Iterable[Run]) -> list[Run]:
@@ -169,7 +169,7 @@ def test_claims_are_whole_sentences_with_a_source(name: str) -> None:
         assert not set(claim.plain + claim.measured) & set("$\\\n"), claim.id
         assert claim.statement.count("$") % 2 == 0, claim.id
         assert claim.statement.count("{") == claim.statement.count("}"), claim.id
-        assert claim.assumes or claim.hypotheses is everything, f"{claim.id}: what is assumed?"
+        assert all(condition.words for condition in claim.hypotheses), claim.id
         assert claim.tolerance >= 0
         assert isinstance(claim.mode, str) or 0 < claim.mode[1] <= 1, claim.id
         assert callable(claim.target) or math.isfinite(claim.target), claim.id

@@ -79,7 +79,7 @@ study = Study(
             "exact", "toy", "$e^{-T}$", "exponential", "rate / law",
             lambda run: run.sweep == "even",
             rate("error", lambda run: 0.0, 1e-24), "equals",
-            lambda run: float(exact_rate(0.1, 1.0)), 0.03,
+            lambda run: float(exact_rate(0.1, 1.0)), 0.03, source="derived",
         ),
     ),
     draw=draw, fit=lambda run: run.fit("error", 0.0, 1e-24), predicted=lambda run: 0.21,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matsense.claims import Claim, final, of, recorded
+from matsense.claims import Claim, final, given, of, recorded
 from matsense.theory.attention import EXPONENT
 from matsense.trends import Trend
 from sims.studies.attention_svm import laws
@@ -25,10 +25,10 @@ claims = (
         final("feasible"),
         "equals",
         1.0,
-        hypotheses=laws.feasible_by_theorem,
-        assumes="d >= max(T - 1, n), Gaussian tokens",
+        hypotheses=(given("d >= max(T - 1, n), Gaussian tokens", laws.feasible_by_theorem),),
         control=of("feasible", where=lambda p: p["d"] == 2 and p["T"] == 9 and p["n"] == 8),
         control_of="d = 2 with n = 8, T = 9",
+        source="recalled",
     ),
     Claim(
         "direction",
@@ -43,6 +43,7 @@ claims = (
         0.01,
         control=of("autograd"),
         control_of="automatic differentiation in float32, past saturation",
+        source="recalled",
     ),
     Claim(
         "direction/ngd-rate",
@@ -58,6 +59,7 @@ claims = (
         mode="in the mean",
         control=of("gd"),
         control_of="plain GD, whose 1 - corr falls as 1 / ln^2 t",
+        source="derived",
     ),
     Claim(
         "direction/ngd-norm",
@@ -73,6 +75,7 @@ claims = (
         mode=("with probability", 0.9),
         control=of("gd"),
         control_of="plain GD",
+        source="derived",
     ),
     Claim(
         "direction/polyak-rate",
@@ -88,6 +91,7 @@ claims = (
         mode="in the mean",
         control=of("gd"),
         control_of="plain GD, whose 1 - corr falls as 1 / ln^2 t",
+        source="derived",
     ),
     Claim(
         "direction/gd-norm",
@@ -103,6 +107,7 @@ claims = (
         mode=("with probability", 0.8),
         control=of("ngd"),
         control_of="NGD",
+        source="derived",
     ),
     Claim(
         "direction/gd-invariant",
@@ -118,6 +123,7 @@ claims = (
         mode=("with probability", 0.8),
         control=of("autograd"),
         control_of="automatic differentiation in float32, past saturation",
+        source="derived",
     ),
     Claim(
         "direction/local",
@@ -131,10 +137,10 @@ claims = (
         1.0,
         # A limit, seen at a finite time: where two scores are nearly equal a run leaves later.
         mode=("with probability", 0.99),
-        hypotheses=lambda p: p["steps"] >= 10_000,
-        assumes="t >= 1e4",
+        hypotheses=(given("t >= 1e4", lambda p: p["steps"] >= 10_000),),
         control=of("permuted"),
         control_of="labels permuted after training",
+        source="recalled",
     ),
     Claim(
         "local/stays",
@@ -146,9 +152,10 @@ claims = (
         recorded(laws.kept_throughout),
         "equals",
         1.0,
-        assumes="smallest margin times the clearance of better tokens >= 5",
+        remark="smallest margin times the clearance of better tokens >= 5",
         control=of("start", seen=lambda q: q["local"] == 0),
         control_of="a direction that is not locally optimal",
+        source="recalled",
     ),
     Claim(
         "local/leaves",
@@ -162,6 +169,7 @@ claims = (
         0.0,
         control=of("start", seen=lambda q: q["local"] == 1),
         control_of="a locally optimal direction",
+        source="recalled",
     ),
     Claim(
         "global",
@@ -173,10 +181,10 @@ claims = (
         final("best"),
         "equals",
         1.0,
-        hypotheses=lambda p: p["steps"] >= 10_000,
-        assumes="t >= 1e4",
+        hypotheses=(given("t >= 1e4", lambda p: p["steps"] >= 10_000),),
         control=of("permuted"),
         control_of="labels permuted after training",
+        source="recalled",
     ),
     Claim(
         "global/untrapped",
@@ -188,10 +196,15 @@ claims = (
         final("best"),
         "equals",
         1.0,
-        hypotheses=lambda p: p["steps"] >= 10_000,
-        assumes="t >= 1e4; no set of inputs leaves the others behind by more than its margin",
+        hypotheses=(
+            given(
+                "t >= 1e4; no set of inputs leaves the others behind by more than its margin",
+                lambda p: p["steps"] >= 10_000,
+            ),
+        ),
         control=of("trap", seen=lambda q: q["own_lag"] > 1),
         control_of="NGD started in a trap",
+        source="recalled",
     ),
     Claim(
         "global/trap",
@@ -203,9 +216,10 @@ claims = (
         final("best"),
         "equals",
         0.0,
-        assumes="smallest margin times |c - 1| >= 5",
+        remark="smallest margin times |c - 1| >= 5",
         control=of("trap", seen=lambda q: q["own_lag"] < 1),
         control_of="the same with c < 1",
+        source="recalled",
     ),
     Claim(
         "global/trap-lag",
@@ -217,10 +231,10 @@ claims = (
         final("own_lag"),
         "at least",
         1.0,
-        hypotheses=lambda p: p["steps"] >= 10_000,
-        assumes="t >= 1e4",
+        hypotheses=(given("t >= 1e4", lambda p: p["steps"] >= 10_000),),
         control=of("trap", seen=lambda q: q["own_lag"] < 1),
         control_of="starts with c < 1",
+        source="recalled",
     ),
     Claim(
         "global/trap-direction",
@@ -233,10 +247,10 @@ claims = (
         "at most",
         0.0,
         0.01,
-        hypotheses=lambda p: p["steps"] >= 10_000,
-        assumes="t >= 1e4",
+        hypotheses=(given("t >= 1e4", lambda p: p["steps"] >= 10_000),),
         control=of("trap", seen=lambda q: q["own_lag"] < 1),
         control_of="starts along W_S with c < 1",
+        source="recalled",
     ),
     Claim(
         "global/dimension",
@@ -250,9 +264,10 @@ claims = (
         0.05,
         trend=Trend("slope", "d"),
         mode="in the mean",
-        assumes="n = T = 5, after 1500 steps",
+        remark="n = T = 5, after 1500 steps",
         control=of("permuted"),
         control_of="labels permuted after training",
+        source="measured",
     ),
     Claim(
         "regpath-W",
@@ -267,10 +282,10 @@ claims = (
         0.075,
         trend=Trend("scaling", "kappa"),
         mode="in the mean",
-        hypotheses=lambda p: p["kappa"] >= 32,
-        assumes="kappa >= 32; optimality gap <= 1e-6",
+        hypotheses=(given("kappa >= 32; optimality gap <= 1e-6", lambda p: p["kappa"] >= 32),),
         control=of("path_kq"),
         control_of="the path over (K, Q)",
+        source="derived",
     ),
     Claim(
         "regpath-KQ",
@@ -285,10 +300,15 @@ claims = (
         0.075,
         trend=Trend("scaling", "kappa"),
         mode="in the mean",
-        hypotheses=lambda p: p["kappa"] >= 32,
-        assumes="kappa >= 32; optimality gap over the nuclear ball <= 1e-6",
+        hypotheses=(
+            given(
+                "kappa >= 32; optimality gap over the nuclear ball <= 1e-6",
+                lambda p: p["kappa"] >= 32,
+            ),
+        ),
         control=of("path_w"),
         control_of="the path over W",
+        source="derived",
     ),
     Claim(
         "regpath-KQ/norm",
@@ -303,6 +323,7 @@ claims = (
         0.001,
         control=of("path_w"),
         control_of="the path over W",
+        source="recalled",
     ),
     Claim(
         "regpath-KQ/other",
@@ -314,10 +335,15 @@ claims = (
         recorded(laws.nearer),
         "at most",
         1.0,
-        hypotheses=lambda p: p["kappa"] >= 256,
-        assumes="kappa >= 256: where both solutions nearly coincide the path parts from W_mm late",
+        hypotheses=(
+            given(
+                "kappa >= 256: where both solutions nearly coincide the path parts from W_mm late",
+                lambda p: p["kappa"] >= 256,
+            ),
+        ),
         control=of("path_w", where=lambda p: p["kappa"] >= 256),
         control_of="the path over W",
+        source="recalled",
     ),
     Claim(
         "rank",
@@ -331,6 +357,7 @@ claims = (
         1.0,
         control=of("anywhere"),
         control_of="NGD from a Gaussian start, whose null part stays",
+        source="recalled",
     ),
     Claim(
         "rank/nuclear",
@@ -343,9 +370,10 @@ claims = (
         "at most",
         0.75,
         mode="in the mean",
-        assumes='"much lower" is read as three quarters or less',
+        remark='"much lower" is read as three quarters or less',
         control=of("svm", where=lambda p: p["schatten"] == 2),
         control_of="the Frobenius solution",
+        source="recalled",
     ),
     Claim(
         "nonlinear",
@@ -359,8 +387,9 @@ claims = (
         0.0,
         0.05,
         mode="in the mean",
-        assumes="runs whose kept tokens are clear (the others are excluded); plain GD",
+        remark="runs whose kept tokens are clear (the others are excluded); plain GD",
         control=of("nonlinear", where=lambda p: p["sets"] == 0, seen=lambda q: q["several"] > 0),
         control_of="the arg-max token taken for all that is kept",
+        source="recalled",
     ),
 )

@@ -1,6 +1,6 @@
 """Claims on sub-gradients and on their expectation: phi, Sign-RIP, the expected loss, [ma2023]."""
 
-from matsense.claims import Claim, of, recorded
+from matsense.claims import Claim, given, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.laws import (
     ALPHA,
@@ -36,10 +36,10 @@ claims = (
         phi,
         0.03,
         mode="in the mean",
-        hypotheses=well_seen,
-        assumes="phi is at least 20 standard errors",
+        hypotheses=(given("phi is at least 20 standard errors", well_seen),),
         control=of("scaling", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "scaling/spread",
@@ -55,6 +55,7 @@ claims = (
         mode="in the mean",
         control=of("scaling", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "sign-rip/m",
@@ -69,9 +70,10 @@ claims = (
         0.1,
         trend=Trend("scaling", "m"),
         mode="in the mean",
-        assumes="delta is a lower bound: searched over X, exact over Y",
+        remark="delta is a lower bound: searched over X, exact over Y",
         control=of("deviation", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "sign-rip/p",
@@ -85,9 +87,10 @@ claims = (
         -1.0,
         trend=Trend("scaling", "p", read=clean_share),
         mode="in the mean",
-        assumes="outliers N(0, 100); delta is a lower bound",
+        remark="outliers N(0, 100); delta is a lower bound",
         control=of("deviation", where=lambda p: p["law"] == "adversarial"),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "sign-rip/size",
@@ -104,6 +107,7 @@ claims = (
             where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.6 and roomy(p),
         ),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "sign-rip/l2",
@@ -119,6 +123,7 @@ claims = (
         trend=Trend("invariance", "scale"),
         control=of("blow_up", where=lambda p: p["loss"] == "l2" and p["scale"] >= 10),
         control_of="the l2 loss's gradient",
+        source="recalled",
     ),
     Claim(
         "population",
@@ -130,9 +135,10 @@ claims = (
         recorded(over_bound),
         "at most",
         1.0,
-        assumes="spectral norm (Frobenius: up to sqrt(k - r) larger); Algorithm 2's start",
+        remark="spectral norm (Frobenius: up to sqrt(k - r) larger); Algorithm 2's start",
         control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
         control_of="m = 500 measurements in place of the expectation",
+        source="recalled",
     ),
     Claim(
         "population/curve",
@@ -147,6 +153,7 @@ claims = (
         0.03,
         control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
         control_of="m = 500 measurements in place of the expectation",
+        source="derived",
     ),
     Claim(
         "alpha-error/population",
@@ -161,10 +168,10 @@ claims = (
         0.025,
         trend=ALPHA,
         mode="in the mean",
-        hypotheses=before_the_tail,
-        assumes="eta alpha^2 T <= 0.05",
+        hypotheses=(given("eta alpha^2 T <= 0.05", before_the_tail),),
         control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
         control_of="m = 500 measurements in place of the expectation",
+        source="recalled",
     ),
     Claim(
         "agnostic-rank/population",
@@ -178,9 +185,14 @@ claims = (
         1.5,
         trend=RANK_FREE,
         mode=("with probability", 0.5),
-        hypotheses=before_the_tail,
-        assumes="Algorithm 2's start from m = 1000 measurements, eta alpha^2 T <= 0.05",
+        hypotheses=(
+            given(
+                "Algorithm 2's start from m = 1000 measurements, eta alpha^2 T <= 0.05",
+                before_the_tail,
+            ),
+        ),
         control=of("population", where=lambda p: not spectral(p) and before_the_tail(p)),
         control_of="a Gaussian start, whose residual block fills all k - r directions",
+        source="recalled",
     ),
 )

@@ -1,6 +1,6 @@
 """Claims on recovery from m measurements, [ma2023]: starts, ranks, noises, iterations."""
 
-from matsense.claims import Claim, of, recorded
+from matsense.claims import Claim, given, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.concentration import A_DEPENDENT
 from sims.studies.robust_subgm.laws import (
@@ -42,10 +42,10 @@ claims = (
         0.32,
         trend=DEFICIT_IN_M,
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("fixed_rho"),
         control_of="rho the same for all alpha",
+        source="recalled",
     ),
     Claim(
         "alpha-error/law",
@@ -60,10 +60,10 @@ claims = (
         0.25,
         trend=DEFICIT,
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("fixed_rho"),
         control_of="rho the same for all alpha",
+        source="derived",
     ),
     Claim(
         "agnostic-rank",
@@ -77,10 +77,10 @@ claims = (
         2.0,
         trend=RANK_FREE,
         mode=("with probability", 0.5),
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("sensing", where=lambda p: p["k"] <= 2),
         control_of="r' = r among the ranks, which has no residual block",
+        source="recalled",
     ),
     Claim(
         "any-noise",
@@ -92,10 +92,12 @@ claims = (
         OVER_RECOVERED,
         "at most",
         1.0,
-        hypotheses=enough,
-        assumes="(1 - p)^2 m / (d r) >= 8, chosen after a first look; alpha = 1e-5",
+        hypotheses=(
+            given("(1 - p)^2 m / (d r) >= 8, chosen after a first look; alpha = 1e-5", enough),
+        ),
         control=of("gaussian", where=frozen),
         control_of="travel too small: B = 0.3 log(1/alpha), at p = 0",
+        source="recalled",
     ),
     Claim(
         "any-noise/collapse",
@@ -108,9 +110,10 @@ claims = (
         "at least",
         1.0,
         mode=("with probability", 0.9),
-        assumes="the constant 3 was chosen after a first look; p = 0.5 to 0.9",
+        remark="the constant 3 was chosen after a first look; p = 0.5 to 0.9",
         control=of("recovery", where=lambda p: p["scale"] == 0),
         control_of="outliers of size 0: p does nothing, so the group must not decide",
+        source="derived",
     ),
     Claim(
         "any-noise/laws",
@@ -122,13 +125,13 @@ claims = (
         OVER_RECOVERED,
         "at most",
         1.0,
-        hypotheses=enough,
-        assumes="p = 0.3, 0.7; d = 20, r = 1, m = 2000",
+        hypotheses=(given("p = 0.3, 0.7; d = 20, r = 1, m = 2000", enough),),
         control=of(
             "laws",
             where=lambda p: p["law"] == "adversarial" and p["scale"] == 1 and p["p"] == 0.7,
         ),
         control_of=A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "any-noise/agree",
@@ -148,7 +151,7 @@ claims = (
         0.1,
         trend=Trend("invariance", "law"),
         mode="in the mean",
-        assumes="p = 0.3; different draws of A",
+        remark="p = 0.3; different draws of A",
         control=of(
             "laws",
             where=lambda p: (
@@ -156,6 +159,7 @@ claims = (
             ),
         ),
         control_of="against " + A_DEPENDENT,
+        source="recalled",
     ),
     Claim(
         "iterations",
@@ -170,10 +174,10 @@ claims = (
         0.1,
         trend=Trend("scaling", "alpha", read=log_inverse),
         mode="in the mean",
-        hypotheses=gentle,
-        assumes=TIED + ", derived exponent of the error >= 1.25",
+        hypotheses=(given(TIED + ", derived exponent of the error >= 1.25", gentle),),
         control=of("noiseless"),
         control_of="the noiseless rule, linear once near: log(1/alpha)",
+        source="recalled",
     ),
     Claim(
         "iterations/stays",
@@ -185,10 +189,10 @@ claims = (
         recorded(rebound),
         "at most",
         2.0,
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("methods", where=lambda p: p["method"] == "l2" and corrupted(p) and over(p)),
         control_of="GD on the l2 loss under outliers",
+        source="recalled",
     ),
     Claim(
         "gaussian/nu",
@@ -203,10 +207,10 @@ claims = (
         0.05,
         trend=Trend("scaling", "nu"),
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("gaussian", where=frozen),
         control_of="travel too small",
+        source="recalled",
     ),
     Claim(
         "gaussian/m",
@@ -221,10 +225,10 @@ claims = (
         0.15,
         trend=Trend("scaling", "m"),
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("gaussian", where=frozen),
         control_of="travel too small",
+        source="recalled",
     ),
     Claim(
         "gaussian/constant",
@@ -238,10 +242,10 @@ claims = (
         gaussian_law,
         0.1,
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("gaussian", where=frozen),
         control_of="travel too small",
+        source="derived",
     ),
     Claim(
         "gaussian/start",
@@ -256,10 +260,10 @@ claims = (
         0.2,
         trend=Trend("invariance", "alpha"),
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("sensing", where=lambda p: over(p) and not corrupted(p)),
         control_of="no dense noise",
+        source="recalled",
     ),
     Claim(
         "gaussian/rank",
@@ -274,10 +278,10 @@ claims = (
         0.2,
         trend=RANK_FREE,
         mode="in the mean",
-        hypotheses=travelled,
-        assumes=TIED,
+        hypotheses=(given(TIED, travelled),),
         control=of("sensing", where=lambda p: not corrupted(p)),
         control_of="no dense noise, where r' = r has no floor of its own",
+        source="recalled",
     ),
     Claim(
         "landscape/loss",
@@ -292,6 +296,7 @@ claims = (
         mode="in the mean",
         control=of("landscape", where=lambda p: p["alpha"] < 1),
         control_of="the small start",
+        source="recalled",
     ),
     Claim(
         "landscape/truth",
@@ -306,6 +311,7 @@ claims = (
         mode="in the mean",
         control=of("landscape", where=lambda p: p["alpha"] == 1),
         control_of="the large start",
+        source="recalled",
     ),
     Claim(
         "l1-vs-l2",
@@ -317,9 +323,9 @@ claims = (
         OVER_ALPHA,
         "at most",
         1.0,
-        hypotheses=enough,
-        assumes="(1 - p)^2 m / (d r) >= 8",
+        hypotheses=(given("(1 - p)^2 m / (d r) >= 8", enough),),
         control=of("methods", where=lambda p: p["method"] == "l2" and corrupted(p)),
         control_of="GD on the l2 loss, same instances' law and start",
+        source="recalled",
     ),
 )

@@ -1,6 +1,6 @@
 """Claims on Oja's method, [price2024] and [kacham2024], and on the laws D0, D6, D7 and of order."""
 
-from matsense.claims import Claim, final, of, recorded
+from matsense.claims import Claim, final, given, of, recorded
 from matsense.theory import streaming as theory
 from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import laws
@@ -31,6 +31,7 @@ claims = (
         ROUNDING,
         control=of("overclaimed"),
         control_of="the bound with a quarter of the rate",
+        source="derived",
     ),
     Claim(
         "D6",
@@ -44,6 +45,7 @@ claims = (
         0.0,
         control=of("exponential"),
         control_of="the exponential update, below the threshold",
+        source="derived",
     ),
     Claim(
         "D6/threshold",
@@ -62,6 +64,7 @@ claims = (
         mode="in the mean",
         control=of("mixed"),
         control_of="the mixed instance",
+        source="derived",
     ),
     Claim(
         "px-hard",
@@ -74,10 +77,15 @@ claims = (
         "at least",
         0.9,
         mode="in the mean",
-        hypotheses=lambda p: laws.relative_R(p) <= 0.7,
-        assumes="R <= 0.7 R*(d); rates 0.5 to 27 on a 2^(1/4) grid",
+        hypotheses=(
+            given(
+                "R <= 0.7 R*(d); rates 0.5 to 27 on a 2^(1/4) grid",
+                lambda p: laws.relative_R(p) <= 0.7,
+            ),
+        ),
         control=of("exponential"),
         control_of="the exponential update",
+        source="recalled",
     ),
     Claim(
         "px-hard/above",
@@ -90,10 +98,10 @@ claims = (
         "at most",
         0.1,
         mode="in the mean",
-        hypotheses=lambda p: laws.relative_R(p) >= 1.5,
-        assumes="R >= 1.5 R*(d)",
+        hypotheses=(given("R >= 1.5 R*(d)", lambda p: laws.relative_R(p) >= 1.5),),
         control=of("diagonal", where=lambda p: laws.relative_R(p) <= 1.0),
         control_of="R below the threshold",
+        source="recalled",
     ),
     Claim(
         "px-hard/mixed",
@@ -106,10 +114,10 @@ claims = (
         "at least",
         0.9,
         mode="in the mean",
-        hypotheses=lambda p: p["R"] > 3.0 and laws.relative_R(p) <= 1.0,
-        assumes="3 < R <= R*(d)",
+        hypotheses=(given("3 < R <= R*(d)", lambda p: p["R"] > 3.0 and laws.relative_R(p) <= 1.0),),
         control=of("mixed", where=lambda p: laws.relative_R(p) >= 2.5),
         control_of="R >= 2.5 R*",
+        source="derived",
     ),
     Claim(
         "D7/row",
@@ -124,6 +132,7 @@ claims = (
         1e-9,
         control=of("diagonal", where=lambda p: p["R"] >= 3),
         control_of="the diagonal instance, whose largest row is v1",
+        source="derived",
     ),
     Claim(
         "px-gap",
@@ -138,9 +147,10 @@ claims = (
         0.1,
         trend=Nested(Trend("crossing", "R", then=laws.per_log_d), Trend("invariance", "d")),
         mode="in the mean",
-        assumes="C = 2 (theirs is 10)",
+        remark="C = 2 (theirs is 10)",
         control=of("gap_constant"),
         control_of="a growth that does not depend on d",
+        source="recalled",
     ),
     Claim(
         "px-gap/law",
@@ -157,6 +167,7 @@ claims = (
         mode="in the mean",
         control=of("gap_constant", where=lambda p: p["d"] >= 1024),
         control_of="a growth that does not depend on d",
+        source="derived",
     ),
     Claim(
         "px-gap/light",
@@ -171,6 +182,7 @@ claims = (
         mode="in the mean",
         control=of("gap", where=lambda p: p["R"] <= 22),
         control_of="the mixed instance, R <= 22",
+        source="derived",
     ),
     Claim(
         "order/worst",
@@ -184,6 +196,7 @@ claims = (
         1 / 3,
         control=of("worst", where=lambda p: p["order"] == "random"),
         control_of="rows that come in random order",
+        source="derived",
     ),
     Claim(
         "order/shuffled",
@@ -197,5 +210,6 @@ claims = (
         10.0,
         control=of("worst", where=lambda p: p["order"] == "random"),
         control_of="rows that come in random order, shuffled again",
+        source="derived",
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from matsense.claims import Claim, Run, of, recorded
+from matsense.claims import Claim, Run, given, of, recorded
 from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import power_laws as own
 from sims.studies.streaming_eig.laws import ROUNDING
@@ -41,9 +41,10 @@ def upper(name: str, plain: str, suffix: str = "") -> Claim:
         recorded(own.in_upper_units),
         "at most",
         own.UPPER,
-        assumes="light rows alone, heavy alone, both; C = 1 fixed beforehand",
+        remark="light rows alone, heavy alone, both; C = 1 fixed beforehand",
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
+        source="recalled",
     )
 
 
@@ -69,6 +70,7 @@ claims = (
         mode="in the mean",
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
+        source="derived",
     ),
     Claim(
         "kw-upper/memory",
@@ -85,6 +87,7 @@ claims = (
         mode="in the mean",
         control=of("memory", where=lambda p: p["belief"] < 1),
         control_of="||A||_F^2 believed 256 times too small: all rows are heavy",
+        source="recalled",
     ),
     Claim(
         "kw-lower",
@@ -97,10 +100,15 @@ claims = (
         "equals",
         1.0,
         0.1,
-        hypotheses=lambda p: p["R"] >= 32,
-        assumes="R >= 32, the energy of the special row (the gap is R / 2 to R / 4)",
+        hypotheses=(
+            given(
+                "R >= 32, the energy of the special row (the gap is R / 2 to R / 4)",
+                lambda p: p["R"] >= 32,
+            ),
+        ),
         control=of("forgotten", where=lambda p: p["keeps"] > 0),
         control_of="the row is kept",
+        source="recalled",
     ),
     Claim(
         "D2",
@@ -115,6 +123,7 @@ claims = (
         ROUNDING,
         control=of("subsets", where=lambda p: p["foreign"] > 0),
         control_of="rows that are not the matrix's: coordinates turned by one place",
+        source="derived",
     ),
     Claim(
         "D3",
@@ -129,6 +138,7 @@ claims = (
         0.12,
         control=plain("more_blocks", 1.0),
         control_of="rows by falling energy along v1",
+        source="derived",
     ),
     Claim(
         "D3/more",
@@ -145,6 +155,7 @@ claims = (
         mode="in the mean",
         control=plain("more_blocks", 1.0),
         control_of="rows by falling energy along v1",
+        source="derived",
     ),
     Claim(
         "D3/needed",
@@ -156,10 +167,10 @@ claims = (
         recorded(lambda run: own.value(run, "median")),
         "at most",
         own.LOST,
-        hypotheses=lambda p: own.spare_blocks(p) >= 2,
-        assumes="O(1) = 2, fixed beforehand",
+        hypotheses=(given("O(1) = 2, fixed beforehand", lambda p: own.spare_blocks(p) >= 2),),
         control=of("few_blocks", where=lambda p: own.spare_blocks(p) <= -1),
         control_of="ln d / (2 ln R) - 1 blocks or fewer",
+        source="derived",
     ),
     Claim(
         "D9",
@@ -172,10 +183,10 @@ claims = (
         "equals",
         own.kept_law,
         0.2,
-        hypotheses=lambda p: p["s"] * p["R"] >= 8,
-        assumes="s R >= 8",
+        hypotheses=(given("s R >= 8", lambda p: p["s"] * p["R"] >= 8),),
         control=of("kept", where=lambda p: p["s"] * p["R"] <= 1),
         control_of="s R <= 1, where the law's O(1/R^2) is all",
+        source="derived",
     ),
     Claim(
         "mergeable/l",
@@ -192,6 +203,7 @@ claims = (
         mode="in the mean",
         control=of("one_sketch"),
         control_of="6 rows whatever l",
+        source="recalled",
     ),
     Claim(
         "mergeable/d",
@@ -208,6 +220,7 @@ claims = (
         mode="in the mean",
         control=of("one_tail"),
         control_of="a tail in one number of directions whatever d is",
+        source="recalled",
     ),
     Claim(
         "mergeable",
@@ -221,6 +234,7 @@ claims = (
         own.LOST,
         control=method("equal_memory", "rates"),
         control_of="Oja at many rates, in no more numbers",
+        source="recalled",
     ),
     Claim(
         "mergeable/oja",
@@ -232,9 +246,10 @@ claims = (
         SIN2,
         "at most",
         own.LOST,
-        assumes="rates 1, 2, 4 ... times ln d / lambda_1, growth ln d (theirs: 10 ln d)",
+        remark="rates 1, 2, 4 ... times ln d / lambda_1, growth ln d (theirs: 10 ln d)",
         control=method("equal_memory", "directions"),
         control_of="Frequent Directions",
+        source="recalled",
     ),
     Claim(
         "order/half",
@@ -248,6 +263,7 @@ claims = (
         0.99,
         control=method("half", "oracle"),
         control_of="the same rows shuffled",
+        source="derived",
     ),
     Claim(
         "order/half/shuffled",
@@ -261,6 +277,7 @@ claims = (
         own.UPPER,
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
+        source="derived",
     ),
     Claim(
         "order/half/oja",
@@ -273,8 +290,9 @@ claims = (
         "at most",
         1.0,
         0.01,
-        assumes="eta = 3 ln d / lambda_1; 1% for the start's e^-s",
+        remark="eta = 3 ln d / lambda_1; 1% for the start's e^-s",
         control=method("half", "oracle", "energy"),
         control_of="the block power method",
+        source="derived",
     ),
 )

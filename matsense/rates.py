@@ -7,7 +7,7 @@ the window shrinks (`matsense.laws`). It trades bias for variance with no thresh
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from matsense.laws import (
     scan_power_floor,
     solve,
 )
+from matsense.pace import examine
 from matsense.stalls import LEAST_STALL, find_stall
 
 Law = Literal["power", "exponential", "plateau", "neither"]
@@ -57,6 +58,8 @@ class Fit:
     log_level: float = math.nan  # log C
     floor: float = math.nan  # level at which the trace stalls; NaN if it decays to its end
     decades: float = 0.0  # of t + t0 (power) or of y (exponential) inside the window
+    below: float = 0.0  # how far the limit may lie below `value`, beyond the noise
+    above: float = 0.0  # and above
     reason: str = ""  # why "neither", in one sentence
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -66,7 +69,7 @@ class Fit:
     @property
     def estimate(self) -> Estimate:
         """`value` with its error, for `matsense.estimate.decide`."""
-        return Estimate(self.value, self.se, self.dof, self.reason)
+        return Estimate(self.value, self.se, self.dof, self.reason, self.below, self.above)
 
     @property
     def as_exponent(self) -> Estimate:
@@ -123,15 +126,43 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0
         power = best_power(decay, curve, other=exponential.fit)
     p, e = power.fit, exponential.fit
     if p.law == "neither" or e.law == "neither":
-        found = e if p.law == "neither" else p
-        return found if found.law != "neither" else refused(joint_reason(p, e), decay).fit
+        found = exponential if p.law == "neither" else power
+        if found.fit.law == "neither":
+            return refused(joint_reason(p, e), decay).fit
+        return witnessed(found, decay)
     # Both hold: their residuals are compared where both windows reach.
     later = min(max(power.start, exponential.start), decay.end - 1)
     rss_p = spread(power.misfit[later - power.start : decay.end - power.start])
     rss_e = spread(exponential.misfit[later - exponential.start :])
     if abs(rss_e - rss_p) <= EVIDENCE * min(power.variance, exponential.variance):
         return refused("a power law and an exponential fit its end equally well", decay).fit
-    return p if rss_p < rss_e else e
+    return witnessed(power if rss_p < rss_e else exponential, decay)
+
+
+def witnessed(found: Candidate, decay: Decay) -> Fit:
+    """The fit with what the pace of its end says; neither, if that has not settled."""
+    f = found.fit
+    if f.law == "exponential":
+        t, z, a = decay.t[: decay.end], decay.above, found.start
+        edges = t[-1] * np.array([0.0625, 0.125, 0.25, 0.5, 1.0])
+        witness = examine(t, z, a, edges, unseen=True)
+    else:
+        keep = decay.t + f.shift > 0
+        keep &= decay.t <= f.window[1]
+        z = decay.z
+        if not math.isnan(f.floor):
+            keep &= decay.z > math.log(3 * f.floor)
+            with np.errstate(all="ignore"):
+                z = np.log(np.exp(decay.z) - f.floor)
+        u, z = np.log(decay.t[keep] + f.shift), z[keep]
+        a = int(np.searchsorted(decay.t[keep], f.window[0]))
+        if len(u) - a < SMALLEST_WINDOW:
+            return f
+        step = (u[-1] - u[a]) / 2
+        witness = examine(u, z, a, u[-1] - step * np.arange(4, -1, -1.0), unseen=False)
+    if witness.reason:
+        return refused(witness.reason, decay).fit
+    return replace(f, below=witness.below, above=witness.above)
 
 
 def fit_power(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:

@@ -1,0 +1,171 @@
+"""Whether the pace of a law has settled by the end of a trace: witnesses for and against.
+
+On its window a law is a line, z = log y = c - v u, in u = t (an exponential) or u = log(t + t0) (a
+power law). What a claim speaks of is the pace v far beyond the last tick, and three things part the
+two: a change of pace over the last few ticks; a pace that still drifts; and a drift too slow for
+the window to see, which the ticks before the window may tell.
+
+How far a drifting pace may still go is derived here from what drifts in gradient descent. Near a
+limit y is a sum of c_i exp(-v_i u) with positive weights: its pace is the mean of the v_i under the
+weights that still live, and the fall of the pace is their variance, -dv/du = Var(v). The limit, the
+smallest v_i, lies about a standard deviation below the mean: (1 - w)^(1/2) / w^(1/2) of them for
+two rates of which the slower has the share w, 1.5 while w >= .3; a factor u^-a (a spectrum's edge,
+or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) deviations. `SPREADS` of them
+are charged. Where the fall does not slow down at all, no number is a bound, and the law is refused.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from matsense.laws import Array
+
+SPREADS = 1.6  # deviations of the living rates by which the limit may lie below the pace
+SEEN = 3.0  # standard errors that make a drift a fact
+SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
+BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
+STEADY = 0.7  # a drift that shrinks by less than this from one stretch to the next does not end
+NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
+UNSEEN = 0.5  # standard errors of the drift that are charged where none is seen
+FEW = 4  # ticks of the smallest stretch
+
+
+class Witness(NamedTuple):
+    """How far the limit may lie below and above the fitted pace; or why it cannot be told."""
+
+    below: float = 0.0
+    above: float = 0.0
+    reason: str = ""
+
+
+class Scatter(NamedTuple):
+    """Noise of log y: variance of an innovation and correlation from tick to tick."""
+
+    innovation: float
+    rho: float
+
+    def of_mode(self, ticks: int) -> float:
+        """Variance that spoils a slope over so many ticks."""
+        return self.innovation / ((1 - self.rho) ** 2 + self.rho * (math.pi / ticks) ** 2)
+
+
+class Slopes(NamedTuple):
+    """The pace on some stretches, and its variance."""
+
+    value: Array
+    variance: Array
+
+
+def examine(u: Array, z: Array, start: int, stretches: Array, unseen: bool) -> Witness:
+    """What the ticks (n,) say about the law fitted to those from `start` on.
+
+    `stretches` are edges in u, increasing, the last of them u[-1]: the pace is compared from one
+    stretch to the next, before the window too. `unseen` charges what noise may hide of a drift.
+    """
+    scatter = scatter_of(u[start:], z[start:])
+    pace = slopes(u, z, np.array([u[start], u[-1]]), scatter).value[0]
+    sudden = change_at_the_end(u[start:], z[start:], scatter)
+    if sudden:
+        return Witness(reason=sudden)
+    fall, error = curvature(u[start:], z[start:], scatter)
+    history = slopes(u, z, stretches, scatter)
+    reason = unsettled(history, pace)
+    if reason:
+        return Witness(reason=reason)
+    charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
+    reach = SPREADS * math.sqrt(abs(charged))
+    return Witness(reach, 0.0) if charged > 0 else Witness(0.0, reach)
+
+
+def scatter_of(u: Array, z: Array) -> Scatter:
+    """The noise about a cubic in u; its innovations by their median, so that a kink is none."""
+    x = 2 * (u - u[0]) / (u[-1] - u[0]) - 1
+    degree = min(3, len(u) - 3)
+    q = np.linalg.qr(np.polynomial.legendre.legvander(x, degree))[0]
+    e = z - q @ (q.T @ z)
+    n = len(e)
+    rho = float(np.clip(e[:-1] @ e[1:] / (e[:-1] @ e[:-1] + 1e-300), 0, 1))
+    fresh = e[1:] - rho * e[:-1]
+    # log y is known to rounding at best.
+    rounding = 4e-16 * (1 + np.abs(z).max())
+    size = max(float(np.median(np.abs(fresh))) / 0.6745, rounding)
+    size *= math.sqrt((n - 1) / max(n - 2 - degree, 1))
+    rho += (1 + (4 + degree) * rho) / n + 0.5 * math.sqrt((1 - rho**2) / n)
+    return Scatter(size**2, min(rho, 1.0))
+
+
+def slopes(u: Array, z: Array, edges: Array, scatter: Scatter) -> Slopes:
+    """-dz/du by least squares between neighbouring edges; NaN where there are too few ticks."""
+    values, variances = [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        inside = (u >= low) & (u <= high)
+        n = int(inside.sum())
+        if n < FEW:
+            values.append(math.nan)
+            variances.append(math.nan)
+            continue
+        x = u[inside] - u[inside].mean()
+        values.append(-float(x @ z[inside] / (x @ x)))
+        variances.append(scatter.of_mode(n) / float(x @ x))
+    return Slopes(np.array(values), np.array(variances))
+
+
+def change_at_the_end(u: Array, z: Array, scatter: Scatter) -> str:
+    """Why the law does not hold on its last ticks; empty if it does."""
+    n = len(u)
+    last = np.unique(np.round(np.geomspace(FEW, n // 2, 12)).astype(int)) if n >= 2 * FEW else []
+    for m in last:
+        cut = u[n - m - 1]
+        both = slopes(u, z, np.array([u[0], cut, u[-1]]), scatter)
+        change = both.value[1] - both.value[0]
+        if abs(change) > SUDDEN * math.sqrt(both.variance.sum()) and (
+            abs(change) > BREAK * abs(both.value[0])
+        ):
+            return (
+                f"its pace changes over its last {m} ticks, from {both.value[0]:.3g} to "
+                f"{both.value[1]:.3g}"
+            )
+    return ""
+
+
+def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
+    """d^2 z / du^2, the fall of the pace, by least squares on the window; its standard error."""
+    half = (u[-1] - u[0]) / 2
+    x = (u - u[0]) / half - 1
+    q, r = np.linalg.qr(np.vander(x, 3, increasing=True))
+    # The slowest mode that is free of level and slope is the second one.
+    variance = scatter.of_mode(len(u))
+    return 2 * float(q[:, 2] @ z / r[2, 2]) / half**2, (
+        2 * math.sqrt(variance) / abs(float(r[2, 2])) / half**2
+    )
+
+
+def unsettled(history: Slopes, pace: float) -> str:
+    """Why the drift from stretch to stretch shows no end; empty if it does or there is none."""
+    fall = -np.diff(history.value)
+    error = np.sqrt(history.variance[1:] + history.variance[:-1])
+    told = np.isfinite(fall)
+    fall, error = fall[told], error[told]
+    if len(fall) < 2 or np.abs(fall[-2:]).max() < NEGLIGIBLE * pace:
+        return ""
+    seen = np.abs(fall) > SEEN * error
+    if seen[-1] and fall[-1] < 0:
+        # No sum of decays speeds up; what does (a saddle left behind) must have come to rest.
+        ends = seen[-2] and fall[-1] / fall[-2] < STEADY and fall[-2] < 0
+        return "" if ends else _drifting("rises", history)
+    if not seen[-2]:
+        return ""
+    most = abs(fall[-1]) + 2 * error[-1] if not seen[-1] else abs(fall[-1])
+    ratio = most / abs(fall[-2])
+    if ratio < STEADY or (seen[-1] and (ratio > 1.05 or fall[-1] * fall[-2] < 0)):
+        return ""
+    before = fall[-2] / fall[-3] if len(fall) > 2 and seen[-3] else math.nan
+    if seen[-1] and before > ratio + 0.1:
+        return ""
+    return _drifting("falls", history)
+
+
+def _drifting(way: str, history: Slopes) -> str:
+    change = abs(history.value[-1] / history.value[-2] - 1)
+    return f"its pace still {way}, by {100 * change:.2g}% over its last stretch, with no end in sight"

@@ -78,6 +78,12 @@ def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     return Frame(starts, counts, inside.astype(float), modes)
 
 
+def first_window(n: int) -> Frame:
+    """The window of all n ticks alone."""
+    f = frame(n)
+    return f._replace(**{name: getattr(f, name)[:1] for name in f._fields})
+
+
 def mode_count(counts: Array) -> Array:
     """How many slow modes measure the noise: few enough to be slow, many enough to average."""
     return np.clip(np.round(0.5 * counts ** (2 / 3)), 3, MOST_MODES)
@@ -197,12 +203,18 @@ class Solution(NamedTuple):
 
 
 def solve(
-    target: Array, columns: Array, f: Frame, blur: Array | None = None, tilt: Array | None = None
+    target: Array,
+    columns: Array,
+    f: Frame,
+    blur: Array | None = None,
+    tilt: Array | None = None,
+    remembers: bool = True,
 ) -> Solution:
     """OLS of target (n,) or (K, n) on columns (K, n, d), inside the windows.
 
     Two known errors of the target are passed on where given, both (n,): `blur`, the variance of
-    each entry, and `tilt`, an error common to all entries.
+    each entry, and `tilt`, an error common to all entries. `remembers`: whether the noise may
+    accumulate; where a trace stalls, what is sought is only where.
     """
     q, r = np.linalg.qr(columns * f.mask[:, :, None])
     # A column that the others span (a shift without trace) gets a huge error, not a division by 0.
@@ -214,7 +226,9 @@ def solve(
     misfit = target - (q @ qz[:, :, None])[:, :, 0]
     inverse = np.linalg.inv(r)
     variance, dof = slow_variance(misfit, q, f)
-    variance = steadied(np.maximum(variance, accumulated(misfit, q.shape[2], f)), f)
+    if remembers:
+        variance = np.maximum(variance, accumulated(misfit, q.shape[2], f))
+    variance = steadied(variance, f)
     square = variance[:, None] * (inverse**2).sum(2)
     square[:, 1] += drift(q, columns * f.mask[:, :, None], misfit, variance, square[:, 1], f)
     if blur is not None and tilt is not None:
@@ -230,12 +244,13 @@ def scan_line(
     smallest: int = SMALLEST_WINDOW,
     blur: Array | None = None,
     tilt: Array | None = None,
+    remembers: bool = True,
 ) -> Scan:
     """z = c - value t on every window of at least `smallest` ticks."""
     f = frame(len(z), smallest)
     lag = t - t[-1]
     columns = np.broadcast_to(np.stack([np.ones_like(t), lag], 1), (len(f.starts), len(t), 2))
-    s = solve(z, columns, f, blur, tilt)
+    s = solve(z, columns, f, blur, tilt, remembers)
     b = s.coefficients
     nan = np.full(len(b), np.nan)
     last = np.full(len(b), t[-1])

@@ -25,7 +25,6 @@ SPREADS = 1.6  # deviations of the living rates by which the limit may lie below
 SEEN = 3.0  # standard errors that make a drift a fact
 SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
 BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
-STEADY = 0.7  # a drift that shrinks by less than this from one stretch to the next does not end
 NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
 UNSEEN = 0.5  # standard errors of the drift that are charged where none is seen
 FEW = 4  # ticks of the smallest stretch
@@ -57,7 +56,9 @@ class Slopes(NamedTuple):
     variance: Array
 
 
-def examine(u: Array, z: Array, start: int, stretches: Array, unseen: bool) -> Witness:
+def examine(
+    u: Array, z: Array, start: int, stretches: Array, steady: float, unseen: bool
+) -> Witness:
     """What the ticks (n,) say about the law fitted to those from `start` on.
 
     `stretches` are edges in u, increasing, the last of them u[-1]: the pace is compared from one
@@ -70,7 +71,7 @@ def examine(u: Array, z: Array, start: int, stretches: Array, unseen: bool) -> W
         return Witness(reason=sudden)
     fall, error = curvature(u[start:], z[start:], scatter)
     history = slopes(u, z, stretches, scatter)
-    reason = unsettled(history, pace)
+    reason = unsettled(history, pace, steady)
     if reason:
         return Witness(reason=reason)
     charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
@@ -141,31 +142,34 @@ def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
     )
 
 
-def unsettled(history: Slopes, pace: float) -> str:
-    """Why the drift from stretch to stretch shows no end; empty if it does or there is none."""
+def unsettled(history: Slopes, pace: float, steady: float) -> str:
+    """Why the drift from stretch to stretch shows no end; empty if it does or there is none.
+
+    A drift ends if it shrinks from one stretch to the next below the share `steady`. One that grows
+    is the last but one of a sum's terms taking over, and is bounded by its variance. In between it
+    may go on for ever, as exp(-t^.8) does.
+    """
     fall = -np.diff(history.value)
     error = np.sqrt(history.variance[1:] + history.variance[:-1])
     told = np.isfinite(fall)
     fall, error = fall[told], error[told]
     if len(fall) < 2 or np.abs(fall[-2:]).max() < NEGLIGIBLE * pace:
         return ""
+    last, before = fall[-1], fall[-2]
     seen = np.abs(fall) > SEEN * error
-    if seen[-1] and fall[-1] < 0:
-        # No sum of decays speeds up; what does (a saddle left behind) must have come to rest.
-        ends = seen[-2] and fall[-1] / fall[-2] < STEADY and fall[-2] < 0
-        return "" if ends else _drifting("rises", history)
-    if not seen[-2]:
+    jointly = abs(last + before) > SEEN * math.hypot(error[-1], error[-2])
+    if not (seen[-1] or seen[-2] or jointly):
         return ""
-    most = abs(fall[-1]) + 2 * error[-1] if not seen[-1] else abs(fall[-1])
-    ratio = most / abs(fall[-2])
-    if ratio < STEADY or (seen[-1] and (ratio > 1.05 or fall[-1] * fall[-2] < 0)):
+    way = "falls" if last + before > 0 else "rises"
+    if (abs(last) + 2 * error[-1] * (not seen[-1])) < steady * abs(before) and seen[-2]:
         return ""
-    before = fall[-2] / fall[-3] if len(fall) > 2 and seen[-3] else math.nan
-    if seen[-1] and before > ratio + 0.1:
-        return ""
-    return _drifting("falls", history)
-
-
-def _drifting(way: str, history: Slopes) -> str:
+    if last > 0 and seen[-1] and before > -2 * error[-2]:
+        # It falls faster and faster in this stretch, or did once: a sum of two rates in the middle.
+        if last - 2 * error[-1] > 1.05 * (before + 2 * error[-2]):
+            return ""
+        if len(fall) > 2 and seen[-2] and seen[-3] and before / fall[-3] > last / before + 0.1:
+            return ""
     change = abs(history.value[-1] / history.value[-2] - 1)
-    return f"its pace still {way}, by {100 * change:.2g}% over its last stretch, with no end in sight"
+    return (
+        f"its pace still {way}, by {100 * change:.2g}% over its last stretch, with no end in sight"
+    )

@@ -18,13 +18,14 @@ from matsense.laws import (
     SMALLEST_WINDOW,
     Array,
     Scan,
+    first_window,
     half_width,
     scan_line,
     scan_power,
     scan_power_floor,
     solve,
 )
-from matsense.pace import examine
+from matsense.pace import Witness, examine
 from matsense.stalls import LEAST_STALL, find_stall
 
 Law = Literal["power", "exponential", "plateau", "neither"]
@@ -33,10 +34,16 @@ LEAST_DECADES = 1.5  # of t + t0, for a power law
 LEAST_NATS = 3.5  # of decay, for an exponential
 ABOVE_FLOOR = 10.0  # ticks within this factor of a floor are left to the floor
 CLEAR = 2.0  # ticks above this many floors give the first guess of a law fitted with its floor
+HOLDS = 1.5  # a law holds on every window on which its residuals are at most so much larger
+EQUAL = 0.5  # noise variances by which a rival's sum of squares may be larger
+SOME = 1.5
+FARTHER = 1.25
 UNSEEN = 0.33  # a fitted floor with a relative error above this is none
 EVIDENCE = 10.0  # gap between sums of squares, in noise variances, that settles a choice
 CURVED = 1.5  # the rate of an exponential may not change by more than this over its window
 QUIETER = 3.0  # a law this many times quieter than its floor is not fitted together with it
+ROUNDING = 1e-20  # of its largest value: a floor below that of a squared error is arithmetic
+GUESSED = 1e4  # and so is one that is this many times the level that the author guessed
 RESOLUTION = 1e-9  # relative error that no fit in double precision undercuts
 
 
@@ -61,6 +68,9 @@ class Fit:
     below: float = 0.0  # how far the limit may lie below `value`, beyond the noise
     above: float = 0.0  # and above
     reason: str = ""  # why "neither", in one sentence
+    stalls_at: float = math.nan  # t from which on it is flat; NaN if it is not
+    flat: float = 0.0  # for how long
+    rounding: bool = False  # whether that floor is rounding, from the run's own scale
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided Student interval of `value`; (-inf, inf) for neither."""
@@ -73,15 +83,29 @@ class Fit:
 
     @property
     def as_exponent(self) -> Estimate:
-        """The fit as an exponent of 1/t: +inf for an exponential, 0 for a plateau."""
-        if self.law == "exponential":
-            return Estimate(math.inf)
-        return Estimate(0.0) if self.law == "plateau" else self.estimate
+        """The fit as an exponent of 1/t: +inf for an exponential; none where the trace is flat.
+
+        A flat end is no exponent 0: the shift t0 of a power law may lie beyond the horizon.
+        """
+        if self.stalled:
+            return Estimate(math.nan, reason=f"flat from t = {self.stalls_at:.4g} on")
+        return Estimate(math.inf) if self.law == "exponential" else self.estimate
 
     @property
     def as_rate(self) -> Estimate:
-        """The fit as a rate: 0 for a power law, whose rate tends to 0."""
+        """The fit as a rate: 0 for a power law, whose rate tends to 0.
+
+        Of a trace that is flat over the last L the rate is known to lie in [0, 3.5 / L]: a decay
+        that shows must have fallen by `LEAST_NATS`.
+        """
+        if self.stalled:
+            return Estimate(0.0, above=LEAST_NATS / self.flat if self.flat else math.inf)
         return Estimate(0.0) if self.law == "power" else self.estimate
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the trace ends flat, and not for rounding."""
+        return not (math.isnan(self.stalls_at) or self.rounding)
 
 
 class Decay(NamedTuple):
@@ -92,6 +116,8 @@ class Decay(NamedTuple):
     end: int  # ticks before the floor
     floor: float  # nan where there is none
     above: Array  # (end,) log(y - floor)
+    stall: int | None  # the first tick of its flat end
+    rounding: bool  # whether the floor is that of the arithmetic
     blur: Array | None  # (end,) variance of `above` that the floor's scatter causes
     tilt: Array | None  # (end,) error of `above` that the floor's own error causes
 
@@ -104,6 +130,7 @@ class Candidate(NamedTuple):
     misfit: Array = np.empty(0)
     variance: float = math.nan
     floor_doubt: float = math.inf  # standard error of the log of a fitted floor
+    scan: Scan | None = None  # all windows of the law
 
 
 def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:
@@ -116,8 +143,20 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0
     where both hold, the one with clearly smaller residuals on the later of their windows is taken.
     """
     decay = prepare(t, y, start, resolution)
-    if isinstance(decay, Fit):
-        return decay
+    return decay if isinstance(decay, Fit) else ended(_law(decay), decay)
+
+
+def ended(found: Fit, decay: Decay) -> Fit:
+    """The fit, with what is known of a flat end."""
+    if decay.stall is None:
+        return found
+    begins = float(decay.t[decay.stall])
+    flat = float(decay.t[-1]) - begins
+    return replace(found, stalls_at=begins, flat=flat, rounding=decay.rounding)
+
+
+def _law(decay: Decay) -> Fit:
+    """The better of the two laws, or neither."""
     if decay.end < SMALLEST_WINDOW:
         power, exponential = power_through_floor(decay, decay.floor), refused(SHORT, decay)
     else:
@@ -145,7 +184,7 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
     if f.law == "exponential":
         t, z, a = decay.t[: decay.end], decay.above, found.start
         edges = t[-1] * np.array([0.0625, 0.125, 0.25, 0.5, 1.0])
-        witness = examine(t, z, a, edges, unseen=True)
+        witness = examine(t, z, a, edges, steady=0.7, unseen=True)
     else:
         keep = decay.t + f.shift > 0
         keep &= decay.t <= f.window[1]
@@ -159,10 +198,49 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         if len(u) - a < SMALLEST_WINDOW:
             return f
         step = (u[-1] - u[a]) / 2
-        witness = examine(u, z, a, u[-1] - step * np.arange(4, -1, -1.0), unseen=False)
+        edges = u[-1] - step * np.arange(4, -1, -1.0)
+        witness = examine(u, z, a, edges, steady=0.5, unseen=False)
+        if not witness.reason and math.isnan(decay.floor):
+            witness = beside_rivals(found, decay, witness)
     if witness.reason:
         return refused(witness.reason, decay).fit
     return replace(f, below=witness.below, above=witness.above)
+
+
+def beside_rivals(found: Candidate, decay: Decay, witness: Witness) -> Witness:
+    """The witness, widened to the exponents of rival laws that fit the window as well.
+
+    A shift whose bend lies before the window can be told neither from a logarithm, t^-p (ln t)^a,
+    nor from a faster power beside a slower one, t^-p (1 + c / t). The logarithm's unit of t is
+    unknown: some are tried, in terms of the first positive tick. A logarithm that is not seen
+    (`SOME` standard errors) is no rival; what its exponent adds is taken `FARTHER`, for its unit
+    is a guess.
+    """
+    # The earliest window on which the law holds tells it from a rival best.
+    assert found.scan is not None
+    last = found.start + len(found.misfit)
+    j = int(np.argmax(found.scan.variance <= HOLDS * found.variance))
+    first, misfit = found.start, found.misfit
+    if found.scan.frame.starts[j] < first:
+        first = int(found.scan.frame.starts[j])
+        misfit = found.scan.misfit[j, first:last]
+    inside = decay.t[first:last] > 0
+    t, z = decay.t[first:last][inside], decay.z[first:last][inside]
+    x, one = np.log(t), first_window(len(t))
+    allowed = float((misfit[inside] ** 2).sum()) + EQUAL * found.variance
+    unit = decay.t[decay.t > 0][0]
+    apart = [0.0]
+    for inner in (0.5, 1e-2, 2e-4):
+        columns = np.stack([np.ones_like(x), -x, np.log(x - math.log(inner * unit))], 1)
+        s = solve(z, columns[None], one)
+        if (s.misfit**2).sum() < allowed and abs(s.coefficients[0, 2]) > SOME * s.se[0, 2]:
+            apart.append(FARTHER * (float(s.coefficients[0, 1]) - found.fit.value))
+    columns = np.stack([np.ones_like(x), -x], 1)
+    for c in t[-1] * np.geomspace(0.01, 1.0, 8):
+        s = solve(z - np.log1p(c / t), columns[None], one)
+        if (s.misfit**2).sum() < allowed:
+            apart.append(float(s.coefficients[0, 1]) - found.fit.value)
+    return Witness(max(witness.below, -min(apart)), max(witness.above, max(apart)))
 
 
 def fit_power(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:
@@ -231,18 +309,20 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float
     z = np.log(y)
     stall = find_stall(t, z)
     if stall is None:
-        return Decay(t, z, len(t), math.nan, z, None, None)
+        return Decay(t, z, len(t), math.nan, z, None, False, None, None)
     # The trace may still approach its floor: only the later half of the flat end says where it is.
     rest = z[stall:]
     settled = rest[len(rest) // 2 :]
     floor = float(np.exp(settled).mean())
+    rounding = floor <= max(GUESSED * resolution, ROUNDING * float(y.max()))
     # A flat end is taken as long as it can be seen as flat, so it may begin with ticks that decay.
     end = int(np.argmax(z <= math.log(ABOVE_FLOOR * floor)))
     if end < SMALLEST_WINDOW and z[:stall].max(initial=-math.inf) - math.log(floor) < LEAST_NATS:
         line = scan_line(t[stall:], rest, smallest=LEAST_STALL)
         return Fit(
             "plateau", 0.0, float(line.se[0]), float(line.dof[0]), (float(t[stall]), float(t[-1])),
-            len(rest), 0.0, math.log(floor), floor,
+            len(rest), 0.0, math.log(floor), floor, stalls_at=float(t[stall]),
+            flat=float(t[-1] - t[stall]), rounding=rounding,
         )  # fmt: skip
     scatter = float(np.exp(settled).std()) / floor
     if len(rest) < LEAST_STALL:
@@ -251,7 +331,8 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float
     # z itself is known to rounding, so y - floor is to that times the floor over what is left.
     error = scatter / math.sqrt(len(settled)) + abs(settled[-1] - settled[0]) + 1e-14
     return Decay(
-        t, z, end, floor, np.log(y[:end] - floor), (scatter * ratio) ** 2, error * ratio
+        t, z, end, floor, np.log(y[:end] - floor), stall, rounding, (scatter * ratio) ** 2,
+        error * ratio,
     )  # fmt: skip
 
 
@@ -361,6 +442,7 @@ def candidate(
         scan.misfit[k, a:],
         float(scan.variance[k]),
         float(scan.floor_doubt[k]),
+        scan,
     )  # fmt: skip
 
 

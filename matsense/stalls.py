@@ -19,7 +19,7 @@ def find_stall(t: Array, z: Array) -> int | None:
     has no such break, so the rule needs to know none.
     """
     x = np.log(np.where(t > 0, t, t[t > 0][0] / 2))
-    s = scan_line(x, z, smallest=LEAST_STALL)
+    s = scan_line(x, z, smallest=LEAST_STALL, remembers=False)
     half = half_width(s)
     flat = (np.abs(s.value) < half) | (np.abs(s.value) + half < FLAT)
     span = x[-1] - s.first

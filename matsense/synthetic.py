@@ -307,7 +307,7 @@ def logarithm(spacing: Spacing, p: float, of_log: float) -> Draw:
 
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing, 1e6)
-        shifted = t + log_uniform(g, 2.0, 20.0)
+        shifted = t + log_uniform(g, 1.5, 3.0)
         return Drawn(t, shifted**-p * np.log(shifted) ** of_log, 0.0, p)
 
     return draw

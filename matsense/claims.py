@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from matsense import rates
+from matsense.rates import fit_locally
 from matsense.estimate import Estimate, Sense
 from matsense.trends import Nested, Trend
 
@@ -187,31 +188,31 @@ class Claim:
         return "runs" if self.trend is None else "groups of runs"
 
 
-def stalled(run: Run, quantity: str, fit: rates.Fit, resolution: float) -> bool:
-    """Whether the trace ends on a floor above `resolution`: reached, not merely seen to come."""
-    return fit.floor > resolution and float(run.quantities[quantity][-1]) < 2 * fit.floor
-
-
 def rate(quantity: str, start: Number, resolution: float) -> Estimator:
     """Exponential rate in nats a step, of a trace that decays to `resolution` or to its end.
 
-    A trace that is seen to follow a power law, or to stall above `resolution`, has rate 0: that is
-    an answer, and contradicts any positive rate. A trace whose law cannot be told has no value.
+    It is the rate that the trace tends to, with an interval, or no value with the reason: see
+    `matsense.rates.Fit.as_rate`. A power law has rate 0, which contradicts any positive one; a
+    trace that has been flat for L steps has a rate in [0, 7 / L].
     """
-
-    def estimate(run: Run) -> Estimate:
-        fit = run.fit(quantity, start(run), resolution)
-        return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_rate
-
-    return estimate
+    return lambda run: run.fit(quantity, start(run), resolution).as_rate
 
 
 def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
-    """Exponent p of C (t + t0)^-p; +inf for an exponential law, 0 for a trace that stalls."""
+    """Exponent p of C (t + t0)^-p; +inf for an exponential law; no value for a flat trace."""
+    return lambda run: run.fit(quantity, start(run), resolution).as_exponent
+
+
+def local_rate(quantity: str, start: Number, resolution: float) -> Estimator:
+    """The pace in nats a step over the later half of a trace's decay: no limit is claimed.
+
+    From half way between the first tick at or after `start` and the last one above `resolution`;
+    see `matsense.rates.fit_locally`.
+    """
 
     def estimate(run: Run) -> Estimate:
-        fit = run.fit(quantity, start(run), resolution)
-        return Estimate(0.0) if stalled(run, quantity, fit, resolution) else fit.as_exponent
+        t, y = run.quantities["t"], run.quantities[quantity]
+        return fit_locally(t, y, start=start(run), resolution=resolution)
 
     return estimate
 

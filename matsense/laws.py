@@ -78,10 +78,10 @@ def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     return Frame(starts, counts, inside.astype(float), modes)
 
 
-def first_window(n: int) -> Frame:
-    """The window of all n ticks alone."""
+def repeated(n: int, times: int) -> Frame:
+    """The window of all n ticks, so many times: for several laws on one window."""
     f = frame(n)
-    return f._replace(**{name: getattr(f, name)[:1] for name in f._fields})
+    return f._replace(**{name: np.repeat(getattr(f, name)[:1], times, 0) for name in f._fields})
 
 
 def mode_count(counts: Array) -> Array:

@@ -15,6 +15,7 @@ are charged. Where the fall does not slow down at all, no number is a bound, and
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +24,16 @@ from matsense.laws import Array
 
 SPREADS = 1.6  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
+HINTED = 2.0  # and that raise the question whether it ends
 SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
 BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
 NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
+LOOSE = 0.2  # a drift that may be larger, relative to the pace, leaves open what it tends to
+SMALL = 0.05  # a fall of the pace over a stretch, relative to it, that may go on for
+AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the horizon
+WAVE = 0.02  # a pace that goes up and down by more is none
 UNSEEN = 0.5  # standard errors of the drift that are charged where none is seen
+UNSETTLED = "its pace"  # how every reason begins
 FEW = 4  # ticks of the smallest stretch
 
 
@@ -69,14 +76,17 @@ def examine(
     sudden = change_at_the_end(u[start:], z[start:], scatter)
     if sudden:
         return Witness(reason=sudden)
+    if wavers(u[start:], z[start:], scatter, pace):
+        return Witness(reason=f"{UNSETTLED} goes up and down")
     fall, error = curvature(u[start:], z[start:], scatter)
     history = slopes(u, z, stretches, scatter)
-    reason = unsettled(history, pace, steady)
+    reason, endless = unsettled(history, pace, steady)
     if reason:
         return Witness(reason=reason)
     charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
     reach = SPREADS * math.sqrt(abs(charged))
-    return Witness(reach, 0.0) if charged > 0 else Witness(0.0, reach)
+    below, above = (reach, 0.0) if charged > 0 else (0.0, reach)
+    return Witness(max(below, AHEAD * endless), above)
 
 
 def scatter_of(u: Array, z: Array) -> Scatter:
@@ -99,7 +109,7 @@ def scatter_of(u: Array, z: Array) -> Scatter:
 def slopes(u: Array, z: Array, edges: Array, scatter: Scatter) -> Slopes:
     """-dz/du by least squares between neighbouring edges; NaN where there are too few ticks."""
     values, variances = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (u >= low) & (u <= high)
         n = int(inside.sum())
         if n < FEW:
@@ -124,10 +134,21 @@ def change_at_the_end(u: Array, z: Array, scatter: Scatter) -> str:
             abs(change) > BREAK * abs(both.value[0])
         ):
             return (
-                f"its pace changes over its last {m} ticks, from {both.value[0]:.3g} to "
+                f"{UNSETTLED} changes over its last {m} ticks, from {both.value[0]:.3g} to "
                 f"{both.value[1]:.3g}"
             )
     return ""
+
+
+def wavers(u: Array, z: Array, scatter: Scatter, pace: float) -> bool:
+    """Whether the pace is seen to rise and to fall, over thirds or quarters of the window."""
+    for parts in (3, 4):
+        cut = slopes(u, z, np.linspace(u[0], u[-1], parts + 1), scatter)
+        fall, error = -np.diff(cut.value), np.sqrt(cut.variance[1:] + cut.variance[:-1])
+        fall = np.where(np.abs(fall) > np.maximum(SEEN * error, WAVE * pace), fall, 0.0)
+        if fall.min() < 0 < fall.max():
+            return True
+    return False
 
 
 def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
@@ -142,34 +163,38 @@ def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
     )
 
 
-def unsettled(history: Slopes, pace: float, steady: float) -> str:
-    """Why the drift from stretch to stretch shows no end; empty if it does or there is none.
+def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
+    """Why the drift from stretch to stretch leaves the limit open, or an endless fall a stretch.
 
     A drift ends if it shrinks from one stretch to the next below the share `steady`. One that grows
     is the last but one of a sum's terms taking over, and is bounded by its variance. In between it
-    may go on for ever, as exp(-t^.8) does.
+    may go on for ever, as exp(-t^.8) does: a small one is reported, to be charged as if it went on
+    for `AHEAD` more stretches.
     """
     fall = -np.diff(history.value)
     error = np.sqrt(history.variance[1:] + history.variance[:-1])
     told = np.isfinite(fall)
     fall, error = fall[told], error[told]
     if len(fall) < 2 or np.abs(fall[-2:]).max() < NEGLIGIBLE * pace:
-        return ""
+        return "", 0.0
     last, before = fall[-1], fall[-2]
-    seen = np.abs(fall) > SEEN * error
-    jointly = abs(last + before) > SEEN * math.hypot(error[-1], error[-2])
+    seen = np.abs(fall) > HINTED * error
+    if not seen[-1] and abs(last) + 2 * error[-1] > LOOSE * pace:
+        known = 100 * (abs(last) + 2 * error[-1]) / pace
+        return f"{UNSETTLED} is steady to {known:.2g}% only", 0.0
+    jointly = abs(last + before) > HINTED * math.hypot(error[-1], error[-2])
     if not (seen[-1] or seen[-2] or jointly):
-        return ""
-    way = "falls" if last + before > 0 else "rises"
+        return "", 0.0
     if (abs(last) + 2 * error[-1] * (not seen[-1])) < steady * abs(before) and seen[-2]:
-        return ""
+        return "", 0.0
     if last > 0 and seen[-1] and before > -2 * error[-2]:
         # It falls faster and faster in this stretch, or did once: a sum of two rates in the middle.
         if last - 2 * error[-1] > 1.05 * (before + 2 * error[-2]):
-            return ""
-        if len(fall) > 2 and seen[-2] and seen[-3] and before / fall[-3] > last / before + 0.1:
-            return ""
-    change = abs(history.value[-1] / history.value[-2] - 1)
-    return (
-        f"its pace still {way}, by {100 * change:.2g}% over its last stretch, with no end in sight"
-    )
+            return "", 0.0
+        if len(fall) > 2 and seen[-2] and seen[-3] and before / fall[-3] > last / before + 0.3:
+            return "", 0.0
+    if 0 < last < SMALL * pace and before > 0:
+        return "", float(last)
+    way, change = "falls" if last + before > 0 else "rises", 100 * abs(last) / pace
+    text = f"{UNSETTLED} still {way}, by {change:.2g}% over its last stretch, with no end in sight"
+    return text, 0.0

@@ -18,14 +18,14 @@ from matsense.laws import (
     SMALLEST_WINDOW,
     Array,
     Scan,
-    first_window,
     half_width,
+    repeated,
     scan_line,
     scan_power,
     scan_power_floor,
     solve,
 )
-from matsense.pace import Witness, examine
+from matsense.pace import UNSETTLED, Witness, examine
 from matsense.stalls import LEAST_STALL, find_stall
 
 Law = Literal["power", "exponential", "plateau", "neither"]
@@ -35,9 +35,11 @@ LEAST_NATS = 3.5  # of decay, for an exponential
 ABOVE_FLOOR = 10.0  # ticks within this factor of a floor are left to the floor
 CLEAR = 2.0  # ticks above this many floors give the first guess of a law fitted with its floor
 HOLDS = 1.5  # a law holds on every window on which its residuals are at most so much larger
-EQUAL = 0.5  # noise variances by which a rival's sum of squares may be larger
-SOME = 1.5
-FARTHER = 1.25
+EQUAL = 1.0  # noise variances by which a rival's sum of squares may be larger
+LOGARITHM = 2.0  # the same for a logarithm, and for each parameter that the law has more
+SOME = 1.5  # standard errors from which on a logarithm counts as seen
+FARTHER = 2.0  # by which the unknown unit of a logarithm may move its exponent further
+STALLED_NATS = 7.0  # a decay that shows falls by this: waves may hide half of it
 UNSEEN = 0.33  # a fitted floor with a relative error above this is none
 EVIDENCE = 10.0  # gap between sums of squares, in noise variances, that settles a choice
 CURVED = 1.5  # the rate of an exponential may not change by more than this over its window
@@ -95,11 +97,11 @@ class Fit:
     def as_rate(self) -> Estimate:
         """The fit as a rate: 0 for a power law, whose rate tends to 0.
 
-        Of a trace that is flat over the last L the rate is known to lie in [0, 3.5 / L]: a decay
-        that shows must have fallen by `LEAST_NATS`.
+        Of a trace that is flat over the last L the rate is known to lie in [0, 7 / L]: a decay that
+        shows must have fallen by `STALLED_NATS`.
         """
         if self.stalled:
-            return Estimate(0.0, above=LEAST_NATS / self.flat if self.flat else math.inf)
+            return Estimate(0.0, above=STALLED_NATS / self.flat if self.flat else math.inf)
         return Estimate(0.0) if self.law == "power" else self.estimate
 
     @property
@@ -148,7 +150,7 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0
 
 def ended(found: Fit, decay: Decay) -> Fit:
     """The fit, with what is known of a flat end."""
-    if decay.stall is None:
+    if decay.stall is None or found.reason.startswith(UNSETTLED):
         return found
     begins = float(decay.t[decay.stall])
     flat = float(decay.t[-1]) - begins
@@ -196,7 +198,7 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         u, z = np.log(decay.t[keep] + f.shift), z[keep]
         a = int(np.searchsorted(decay.t[keep], f.window[0]))
         if len(u) - a < SMALLEST_WINDOW:
-            return f
+            return refused(SHORT, decay).fit
         step = (u[-1] - u[a]) / 2
         edges = u[-1] - step * np.arange(4, -1, -1.0)
         witness = examine(u, z, a, edges, steady=0.5, unseen=False)
@@ -226,20 +228,22 @@ def beside_rivals(found: Candidate, decay: Decay, witness: Witness) -> Witness:
         misfit = found.scan.misfit[j, first:last]
     inside = decay.t[first:last] > 0
     t, z = decay.t[first:last][inside], decay.z[first:last][inside]
-    x, one = np.log(t), first_window(len(t))
-    allowed = float((misfit[inside] ** 2).sum()) + EQUAL * found.variance
-    unit = decay.t[decay.t > 0][0]
-    apart = [0.0]
-    for inner in (0.5, 1e-2, 2e-4):
-        columns = np.stack([np.ones_like(x), -x, np.log(x - math.log(inner * unit))], 1)
-        s = solve(z, columns[None], one)
-        if (s.misfit**2).sum() < allowed and abs(s.coefficients[0, 2]) > SOME * s.se[0, 2]:
-            apart.append(FARTHER * (float(s.coefficients[0, 1]) - found.fit.value))
-    columns = np.stack([np.ones_like(x), -x], 1)
-    for c in t[-1] * np.geomspace(0.01, 1.0, 8):
-        s = solve(z - np.log1p(c / t), columns[None], one)
-        if (s.misfit**2).sum() < allowed:
-            apart.append(float(s.coefficients[0, 1]) - found.fit.value)
+    x, unit = np.log(t), decay.t[decay.t > 0][0]
+    own = float((misfit[inside] ** 2).sum())
+    # t^-p (ln t / t_u)^a
+    inner = x - np.log(np.array([[0.5], [1e-2], [2e-4]]) * unit)
+    columns = np.stack([np.ones_like(inner), np.broadcast_to(-x, inner.shape), np.log(inner)], 2)
+    s = solve(np.broadcast_to(z, inner.shape), columns, repeated(len(t), 3))
+    extra = LOGARITHM * (1 if math.isnan(found.fit.floor) else 2)
+    equal = (s.misfit**2).sum(1) < own + extra * found.variance
+    equal &= np.abs(s.coefficients[:, 2]) > SOME * s.se[:, 2]
+    apart = [0.0, *(FARTHER * (s.coefficients[equal, 1] - found.fit.value))]
+    # t^-p (1 + c / t)
+    bent = z - np.log1p(t[-1] * np.geomspace(0.01, 1.0, 8)[:, None] / t)
+    columns = np.broadcast_to(np.stack([np.ones_like(x), -x], 1), (*bent.shape, 2))
+    s = solve(bent, columns, repeated(len(t), 8))
+    equal = (s.misfit**2).sum(1) < own + EQUAL * found.variance
+    apart += [*(s.coefficients[equal, 1] - found.fit.value)]
     return Witness(max(witness.below, -min(apart)), max(witness.above, max(apart)))
 
 
@@ -264,6 +268,26 @@ def fit_exponential(
     if decay.end < SMALLEST_WINDOW:
         return refused(SHORT, decay).fit
     return best_exponential(decay, scan_power(decay.t[: decay.end], decay.above)).fit
+
+
+def fit_locally(
+    t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0
+) -> Estimate:
+    """The pace -d log y / dt over the later half of the decay: a local slope, no limit.
+
+    By least squares on the ticks in the later half of the time from `start` to the last tick
+    before `resolution` or a floor; its error knows of noise that remembers, not of where the pace
+    may go. No value for fewer than 8 ticks, or if the trace diverged or is flat.
+    """
+    decay = prepare(t, y, start, resolution)
+    if isinstance(decay, Fit):
+        return Estimate(math.nan, reason=as_neither(decay).reason)
+    ticks, z = decay.t[: decay.end], decay.above
+    late = ticks >= (ticks[0] + ticks[-1]) / 2 if ticks.size else np.zeros(0, bool)
+    if late.sum() < SMALLEST_WINDOW:
+        return Estimate(math.nan, reason=SHORT)
+    line = scan_line(ticks[late], z[late])
+    return Estimate(float(line.value[0]), float(line.se[0]), float(line.dof[0]))
 
 
 def local_exponent(t: ArrayLike, y: ArrayLike) -> Array:
@@ -387,8 +411,11 @@ def floor_suspected(decay: Decay, curve: Scan, plain: Candidate) -> bool:
 def choose_power(decay: Decay, scan: Scan) -> Candidate:
     """The window of least error among those with decades enough."""
     lag = scan.last - scan.first
-    # The decades must be sure: a shift that noise alone makes negative would conjure them up.
-    sure = np.log10(1 + lag / (scan.scale * np.exp(np.minimum(2 * scan.doubt, 50.0))))
+    # The decades must be sure: a shift that noise alone makes negative would conjure them up, and
+    # so would one early tick of its own; they are counted from the second.
+    early = decay.t[scan.frame.starts + 1] - scan.first
+    scale = scan.scale * np.exp(np.minimum(2 * scan.doubt, 50.0))
+    sure = np.log10(np.maximum(scale + lag, scale + early) / (scale + early))
     long = sure >= LEAST_DECADES
     if not long.any():
         return refused(

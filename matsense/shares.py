@@ -1,10 +1,16 @@
-"""A share of runs, with an interval that remembers that runs of one instance share their data."""
+"""Shares and means of runs; runs of one instance share their data, and the errors remember it."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy import special
+
+from matsense.estimate import Estimate, pooled_dof
+
+# Share of seeds that must be infinite for their mean to be.
+NEARLY_ALL = 0.95
 
 
 def share(
@@ -52,3 +58,64 @@ def _correlation(
     typical = (n - float(np.sum(sizes**2)) / n) / (clusters - 1)
     total = between + (typical - 1) * within
     return min(max((between - within) / total, 0.0), 1.0) if total > 0 else 1.0
+
+
+def mean_over_seeds(estimates: Sequence[Estimate], seeds: Sequence[int]) -> Estimate:
+    """Mean of the seeds' means: lanes of one seed share their instance and are not independent.
+
+    The error is the larger, at 95%, of two: the scatter of the seeds, and what the estimates' own
+    standard errors make of it (alike within a seed, independent between seeds): few seeds may lie
+    close by chance, or be read with a common error larger than their scatter. `below` and `above`
+    do not average away: the mean has their mean. Unknown errors (`se` NaN) are left to the
+    scatter, and so is nothing with fewer than three seeds: the error is then infinite.
+
+    An infinite value has no mean with finite ones. If nearly all seeds are infinite so is the mean;
+    otherwise the infinite ones count as the most extreme finite one, and further on is unknown.
+    """
+    names, group = np.unique(np.asarray(seeds), return_inverse=True)
+    lanes = np.bincount(group)
+    by_seed = lambda numbers: np.bincount(group, weights=numbers) / lanes  # noqa: E731
+    value = np.array([e.value for e in estimates])
+    finite = np.isfinite(value)
+    up, down = value == math.inf, value == -math.inf
+    for which in (up, down):
+        if by_seed(which.astype(float)).mean() >= NEARLY_ALL:
+            return Estimate(float(value[which][0]))
+    if not finite.any():
+        return Estimate(math.nan, reason="seeds are infinite in both directions")
+    value = np.clip(value, value[finite].min(), value[finite].max())
+    above = np.where(up, math.inf, [e.above for e in estimates])
+    below = np.where(down, math.inf, [e.below for e in estimates])
+    mean = Estimate(
+        float(by_seed(value).mean()),
+        below=float(by_seed(below).mean()),
+        above=float(by_seed(above).mean()),
+    )
+    n = names.size
+    if n < 3:
+        return mean._replace(se=math.inf, dof=1.0, reason="fewer than 3 seeds show no error")
+    se = by_seed(np.nan_to_num([e.se for e in estimates], posinf=math.inf))
+    dofs = np.full(n, math.inf)
+    np.minimum.at(dofs, group, [e.dof for e in estimates])
+    known = mean._replace(se=math.sqrt(float(se @ se)) / n, dof=pooled_dof(se**2, dofs))
+    scatter = float(by_seed(value).std(ddof=1)) / math.sqrt(n)
+    seen = mean._replace(se=scatter, dof=n - 1.0)
+    return known if known.half_width() > seen.half_width() else seen
+
+
+def mean_of_groups(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean of numbers each of which pools all seeds, with an error of its own.
+
+    Groups may share their instances and their seeds, so that their errors are averaged as if all
+    erred together; nothing is gained by many groups, and nothing is lost to their differences.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    return Estimate(
+        float(np.mean([e.value for e in estimates])),
+        float(np.mean([e.se for e in estimates])),
+        min(e.dof for e in estimates),
+        max((e.reason for e in estimates), key=len),
+        float(np.mean([e.below for e in estimates])),
+        float(np.mean([e.above for e in estimates])),
+    )

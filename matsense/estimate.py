@@ -64,7 +64,7 @@ class Estimate(NamedTuple):
             value=self.value * factor, se=self.se * abs(factor), below=below, above=above
         )
 
-    def __rsub__(self, number: float) -> "Estimate":
+    def __rsub__(self, number: int | float) -> "Estimate":
         """`number - estimate`, errors and all."""
         return self._replace(value=number - self.value, below=self.above, above=self.below)
 

@@ -128,14 +128,14 @@ def ratio(logs: Readings) -> Estimate:
     i, j = np.unravel_index(np.where(extremes, se, -1.0).argmax(), se.shape)
     apparent, error = float(difference[i, j]), float(half[i, j])
     value = math.exp(apparent)
-    bias = max(apparent - error - low, 0.0) + expected_range(logs.se)
+    bias = max(apparent - error - float(low), 0.0) + expected_range(logs.se)
     end = value * (1 + error)
     return Estimate(
         value,
         value * float(se[i, j]),
         float(dof[i, j]),
         below=value * min(bias, 1.0),
-        above=max(math.exp(min(high, 700.0)) - end, 0.0) if high < math.inf else math.inf,
+        above=max(math.exp(min(float(high), 700.0)) - end, 0.0) if high < math.inf else math.inf,
     )
 
 

@@ -62,8 +62,9 @@ def threshold(
     The interval holds the thresholds that the likelihood ratio does not reject at `level`, the
     steepness profiled out; it is not symmetric, so that its longer side goes into `below` or
     `above`. Where outcomes are in order along x (separation), the estimate is the geometric middle
-    of the gap. NaN where nothing can be told: outcomes all alike, both outcomes at an end of the
-    axis alone, or too few runs to reject, at `level`, that success does not depend on x.
+    of the gap, and the gap is `below` and `above`: more runs do not narrow it, more places do.
+    NaN where nothing can be told: outcomes all alike, both outcomes at an end of the axis alone, or
+    too few runs to reject that success does not depend on x.
     """
     from scipy import optimize
 
@@ -75,12 +76,13 @@ def threshold(
         return Estimate(math.nan, reason="all runs on one side of the threshold")
     centre, width = float(log_x.mean()), max(float(np.ptp(log_x)), 1e-12)
     u, sign = (log_x - centre) / width, np.where(success >= 0.5, 1.0, -1.0)
-    place, best = math.nan, math.nan
+    place, best, gap = math.nan, math.nan, (math.nan, math.nan)
     for first, last in ((failed, passed), (passed, failed)):
         if first.max() <= last.min():
             if not np.any(first < last.min()) or not np.any(last > first.max()):
                 return Estimate(math.nan, reason="the threshold lies at an end of the axis")
-            place = ((first.max() + last.min()) / 2 - centre) / width
+            gap = (first.max(), last.min())
+            place = (sum(gap) / 2 - centre) / width
             best = profile(place, u, sign)
     share = passed.size / x.size
     alike = passed.size * math.log(share) + failed.size * math.log1p(-share)
@@ -103,8 +105,10 @@ def threshold(
             )
         )
     value, low, high = (math.exp(centre + width * at) for at in (place, *ends))
-    half = min(value - low, high - value)
-    below, above = value - low - half, high - value - half
+    # Nothing random moves a threshold within a gap that was not run.
+    inner = [value, value] if math.isnan(gap[0]) else [math.exp(at) for at in gap]
+    half = max(min(inner[0] - low, high - inner[1]), 0.0)
+    below, above = max(value - low, value - inner[0]) - half, max(high, inner[1]) - value - half
     return Estimate(value, half / quantile, x.size - 2, below=below, above=above)
 
 

@@ -194,14 +194,14 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "units": verdict.units,
         "units_contradicted": verdict.contradicted,
         "margin": verdict.margin,
-        "intervals": None if verdict.held is None else verdict.held[1],
-        "intervals_that_hold_the_prediction": None if verdict.held is None else verdict.held[0],
         "window": list(verdict.window),
         "horizon": verdict.horizon,
         "sentence": verdict.sentence,
     }
     for name in ("judged", "outside", "wanted", "diverged", "failed", "missing", "excluded"):
         data[f"runs_{name}"] = getattr(verdict, name)
+    if verdict.held is not None:
+        data["intervals_that_hold_the_prediction"], data["intervals"] = verdict.held
     if verdict.control is not None:
         inner = as_data(verdict.control)
         kept = ("verdict", "measured", "interval", "units", "units_contradicted", "sentence")

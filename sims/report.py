@@ -62,7 +62,7 @@ def control_call(verdict: Verdict) -> str:
         return ""
     if verdict.control.call is not Call.CONTRADICTED:
         return "NOT contradicted"
-    return f"{AS_IT_MUST}, by {number(verdict.control.margin)}"
+    return f"{AS_IT_MUST}, by {verdict.control.margin:.2g}"
 
 
 def holding(held: Sequence[int] | None) -> str:
@@ -301,7 +301,7 @@ def _row(claim: dict[str, Any]) -> str:
     control = claim.get("control")
     outcome = "-" if control is None else control["verdict"]
     if outcome == Call.CONTRADICTED and "control_margin" in claim:
-        outcome += f", {number(float(claim['control_margin']))}"
+        outcome += f", {float(claim['control_margin']):.2g}"
     if claim.get("intervals"):
         shown += "; " + holding((claim["intervals_that_hold_the_prediction"], claim["intervals"]))
     predicted = f"{claim['measures']} {claim['predicted']}"

@@ -64,10 +64,10 @@ def mean_over_seeds(estimates: Sequence[Estimate], seeds: Sequence[int]) -> Esti
     """Mean of the seeds' means: lanes of one seed share their instance and are not independent.
 
     The error is the larger, at 95%, of two: the scatter of the seeds, and what the estimates' own
-    standard errors make of it (alike within a seed, independent between seeds): few seeds may lie
-    close by chance, or be read with a common error larger than their scatter. `below` and `above`
-    do not average away: the mean has their mean. Unknown errors (`se` NaN) are left to the
-    scatter, and so is nothing with fewer than three seeds: the error is then infinite.
+    standard errors would make of it if each were independent, since few seeds may lie close by
+    chance. What lanes of a seed have in common, and unknown errors (`se` NaN), show in the scatter;
+    fewer than three seeds show nothing, and the error is infinite. `below` and `above` do not
+    average away: the mean has their mean.
 
     An infinite value has no mean with finite ones. If nearly all seeds are infinite so is the mean;
     otherwise the infinite ones count as the most extreme finite one, and further on is unknown.
@@ -94,10 +94,10 @@ def mean_over_seeds(estimates: Sequence[Estimate], seeds: Sequence[int]) -> Esti
     n = names.size
     if n < 3:
         return mean._replace(se=math.inf, dof=1.0, reason="fewer than 3 seeds show no error")
-    se = by_seed(np.nan_to_num([e.se for e in estimates], posinf=math.inf))
-    dofs = np.full(n, math.inf)
-    np.minimum.at(dofs, group, [e.dof for e in estimates])
-    known = mean._replace(se=math.sqrt(float(se @ se)) / n, dof=pooled_dof(se**2, dofs))
+    own = np.nan_to_num([e.se for e in estimates], posinf=math.inf)
+    variances = (own / lanes[group] / n) ** 2
+    dofs = np.array([e.dof for e in estimates], dtype=float)
+    known = mean._replace(se=math.sqrt(float(variances.sum())), dof=pooled_dof(variances, dofs))
     scatter = float(by_seed(value).std(ddof=1)) / math.sqrt(n)
     seen = mean._replace(se=scatter, dof=n - 1.0)
     return known if known.half_width() > seen.half_width() else seen

@@ -71,6 +71,8 @@ class Estimate(NamedTuple):
 
 def pooled_dof(variances: np.ndarray, dofs: np.ndarray) -> float:
     """Degrees of freedom of a sum of independent variances, [welch1947] (Satterthwaite's rule)."""
+    if np.any(np.isinf(variances)):
+        return 1.0  # of an error that is infinite whatever its degrees of freedom
     counted = variances > 0
     with np.errstate(divide="ignore"):
         lost = float(np.sum(variances[counted] ** 2 / dofs[counted]))

@@ -39,8 +39,8 @@ def logarithms(estimates: Sequence[Estimate]) -> Readings | Estimate:
 
     The ends of the 95% interval stay where they are, and no number is sure to be positive whose
     interval reaches 0: its logarithm has no lower end. (The interval of a logarithm is skewed;
-    what the symmetric one lacks below is added to `below`.) Of an estimate of 0 or less, only
-    the upper end has a logarithm.
+    what the symmetric one lacks below is added to `below`.) Of an estimate that noise alone can
+    bring to 0, or that is less, the upper end is all that has a logarithm.
 
     A number that is surely 0 (another law) beside positive ones is no power of anything: the
     answer is then +inf, beyond any. Nothing is known if none is positive, or none finite.
@@ -51,7 +51,7 @@ def logarithms(estimates: Sequence[Estimate]) -> Readings | Estimate:
         top = e.value + e.above + half
         if math.isinf(e.value) or top <= 0:
             never += 1
-        elif e.value <= 0:
+        elif e.value <= half:
             finite = top < math.inf
             highest, above = (math.log(top), 0.0) if finite else (0.0, math.inf)
             rows.append((highest, 0.0, math.inf, math.inf, above))
@@ -87,9 +87,10 @@ def slope(x: Vector, y: Readings) -> Estimate:
     leaning = weights != 0
     above = float(np.abs(weights[leaning]) @ up[leaning])
     below = float(np.abs(weights[leaning]) @ down[leaning])
-    variances = (weights * np.nan_to_num(y.se)) ** 2
+    own = np.nan_to_num(y.se[leaning], posinf=math.inf)
+    variances = (weights[leaning] * own) ** 2
     known = Estimate(
-        value, math.sqrt(variances.sum()), pooled_dof(variances, y.dof), "", below, above
+        value, math.sqrt(variances.sum()), pooled_dof(variances, y.dof[leaning]), "", below, above
     )
     free = len(x) - 2
     if free < 1:
@@ -110,8 +111,12 @@ def ratio(logs: Readings) -> Estimate:
     expected range of k draws with these errors (the most it can be: less for numbers that
     differ). The upper end is that of the pair which may lie farthest apart. A mean over seeds
     keeps `below`, since their bias is the same. Exact numbers have an exact ratio, and what they
-    fluctuate by counts as a difference.
+    fluctuate by counts as a difference; so does what numbers of unknown error (`se` NaN) fluctuate
+    by, but the error of their ratio is unknown.
     """
+    if not np.all(np.isfinite(logs.se)):
+        known = np.where(np.isfinite(logs.se), logs.se, 0.0)
+        return ratio(logs._replace(se=known))._replace(se=float(logs.se.sum()))
     k = len(logs.z)
     difference = logs.z[:, None] - logs.z[None, :]
     variance = np.stack(np.broadcast_arrays(logs.se[:, None] ** 2, logs.se[None, :] ** 2))
@@ -143,8 +148,6 @@ def expected_range(se: Vector) -> float:
     """E[max - min] of independent normal numbers of mean 0 with these standard deviations."""
     if not np.any(se > 0):
         return 0.0
-    if np.any(np.isnan(se)):
-        return math.nan
     # The integral of the chance that x lies between the smallest and the largest.
     x = np.linspace(-8.0, 8.0, 801) * se.max()
     with np.errstate(divide="ignore", invalid="ignore"):

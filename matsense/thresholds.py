@@ -8,7 +8,8 @@ from scipy import special
 
 from matsense.estimate import Estimate
 
-LEVEL = 0.95  # of a threshold's interval, whose form depends on the level
+LEVELS = (0.95, 0.999)  # of a threshold's interval, whose form depends on the level
+FAR = 32.0  # lengths of the axis beyond which a threshold is not sought
 # Twice the log-likelihood ratio (a chance of .001) beyond which success depends on the axis. Sets
 # that pass only just are those whose threshold came out sharp by chance: their intervals fail.
 DEPENDS = 10.83
@@ -46,7 +47,8 @@ def crossing(
         low, high = x[after - 1], x[after]
         return float(low + (high - low) * (y[after - 1] - level) / (y[after - 1] - y[after]))
 
-    first, last = passes(share - below), passes(share + above)
+    with np.errstate(invalid="ignore"):  # infinite shares pass nowhere
+        first, last = passes(share - below), passes(share + above)
     return (
         passes(share),
         -math.inf if math.isnan(first) else first,
@@ -54,22 +56,21 @@ def crossing(
     )
 
 
-def threshold(
-    x: Float[np.ndarray, " n"], success: Float[np.ndarray, " n"], level: float = LEVEL
-) -> Estimate:
+def threshold(x: Float[np.ndarray, " n"], success: Float[np.ndarray, " n"]) -> Estimate:
     """Where the success probability crosses 1/2: a logistic curve in log x, by likelihood.
 
-    The interval holds the thresholds that the likelihood ratio does not reject at `level`, the
+    The interval holds the thresholds that the likelihood ratio does not reject at 95%, the
     steepness profiled out; it is not symmetric, so that its longer side goes into `below` or
-    `above`. Where outcomes are in order along x (separation), the estimate is the geometric middle
-    of the gap, and the gap is `below` and `above`: more runs do not narrow it, more places do.
-    NaN where nothing can be told: outcomes all alike, both outcomes at an end of the axis alone, or
-    too few runs to reject that success does not depend on x.
+    `above`. `se` is no less than what the ratio at 99.9% asks for, where that is bounded. Where
+    outcomes are in order along x (separation), the estimate is the geometric middle of the gap,
+    and the gap is `below` and `above`: more runs do not narrow it, more places do. NaN where
+    nothing can be told: outcomes all alike, both outcomes at an end of the axis alone, or too few
+    runs to reject that success does not depend on x.
     """
     from scipy import optimize
 
-    quantile = float(special.stdtrit(x.size - 2, 0.5 + level / 2))
-    reject = quantile**2 * (1 + FEW / x.size)
+    quantiles = special.stdtrit(x.size - 2, 0.5 + np.array(LEVELS) / 2).tolist()
+    rejects = [quantile**2 * (1 + FEW / x.size) for quantile in quantiles]
     log_x = np.log(x)
     failed, passed = log_x[success < 0.5], log_x[success >= 0.5]
     if failed.size == 0 or passed.size == 0:
@@ -91,25 +92,46 @@ def threshold(
             lambda b: np.logaddexp(0.0, -sign * (b[0] + b[1] * u)).sum(), np.zeros(2), method="BFGS"
         )
         best = -float(solution.fun)
-    if 2 * (best - alike) <= max(DEPENDS, 1.01 * reject):
-        return Estimate(math.nan, reason="too few runs to tell that success depends on the axis")
-    if math.isnan(place):
+    if math.isnan(place) and 2 * (best - alike) > DEPENDS:
         place = -solution.x[0] / solution.x[1]
-    ends = []
-    for step in (-0.25, 0.25):
-        while 2 * (best - profile(place + step, u, sign)) < reject:
-            step *= 2
-        ends.append(
-            optimize.brentq(
-                lambda at: 2 * (best - profile(at, u, sign)) - reject, place, place + step
-            )
-        )
-    value, low, high = (math.exp(centre + width * at) for at in (place, *ends))
+    ends = [not_rejected(place, best, u, sign, reject) for reject in rejects]
+    if 2 * (best - alike) <= DEPENDS or ends[0] is None:
+        return Estimate(math.nan, reason="too few runs to tell that success depends on the axis")
+    value = math.exp(centre + width * place)
     # Nothing random moves a threshold within a gap that was not run.
     inner = [value, value] if math.isnan(gap[0]) else [math.exp(at) for at in gap]
-    half = max(min(inner[0] - low, high - inner[1]), 0.0)
-    below, above = max(value - low, value - inner[0]) - half, max(high, inner[1]) - value - half
-    return Estimate(value, half / quantile, x.size - 2, below=below, above=above)
+    se = 0.0
+    for quantile, pair in zip(quantiles, ends, strict=True):
+        if pair is not None:
+            low, high = (math.exp(centre + width * at) for at in pair)
+            se = max(se, min(inner[0] - low, high - inner[1]) / quantile)
+    low, high = (math.exp(centre + width * at) for at in ends[0])
+    half = se * quantiles[0]
+    below = max(value - low - half, value - inner[0])
+    above = max(high - value - half, inner[1] - value)
+    return Estimate(value, se, x.size - 2, below=below, above=above)
+
+
+def not_rejected(
+    place: float, best: float, u: np.ndarray, sign: np.ndarray, reject: float
+) -> tuple[float, float] | None:
+    """Where twice the log-likelihood ratio reaches `reject`, to the left and right of `place`.
+
+    None if it does not within FAR lengths of the axis, or if there is no such place.
+    """
+    if math.isnan(place):
+        return None
+    from scipy import optimize
+
+    loss = lambda at: 2 * (best - profile(at, u, sign)) - reject  # noqa: E731
+    ends = []
+    for step in (-0.25, 0.25):
+        while loss(place + step) < 0:
+            step *= 2
+            if abs(step) > FAR:
+                return None
+        ends.append(optimize.brentq(loss, place, place + step))
+    return ends[0], ends[1]
 
 
 def profile(place: float, u: np.ndarray, sign: np.ndarray) -> float:

@@ -25,9 +25,10 @@ class Trend:
 
     Each keeps the errors of what it is fitted to, `below` and `above` included: an estimate that
     is known from one side gives a trend that is known from one side, or not at all
-    (`matsense.lines`, `matsense.thresholds`). Exact numbers give an exact ratio and an exact
-    crossing, and a line the scatter about it. Where nothing shows the error (two exact numbers, a
-    slope of outcomes) it is unknown, `se` NaN: a single group then answers nothing, many seeds do.
+    (`matsense.lines`, `matsense.thresholds`). Exact numbers give an exact ratio, and a line the
+    scatter about it. Where nothing shows the error (a line through two exact numbers, a slope of
+    outcomes, a crossing of shares that come without one) it is unknown, `se` NaN: a single group
+    then answers nothing, many seeds do.
 
     Groups hold runs that differ in `axis` alone; a threshold also pools the seeds. `then(estimate,
     params)` may put the answer in other units, from what the runs of the group have in common.
@@ -96,12 +97,16 @@ class Trend:
 
     def _crossing(self, axis: Sequence[Any], estimates: Sequence[Estimate]) -> Estimate:
         shares, places = Readings.of(estimates), self.places(axis)
-        value, *_ = crossing(places, shares.z, self.level, 0 * shares.z, 0 * shares.z)
+        nothing = np.zeros(len(places))
+        value, *_ = crossing(places, shares.z, self.level, nothing, nothing)
         if math.isnan(value):
             return Estimate(math.nan, reason="all shares on one side of the level")
         # Shares that err together move the crossing most: that is the error stated.
         _, left, right = crossing(places, shares.z, self.level, shares.se, shares.se)
         _, first, last = crossing(places, shares.z, self.level, shares.below, shares.above)
+        if shares.exact:
+            reason = "the error of a crossing of shares shows in many seeds alone"
+            return Estimate(value, math.nan, reason=reason)
         return Estimate(
             value,
             max(value - left, right - value),

@@ -116,7 +116,10 @@ def test_a_crossing_moves_with_the_errors_of_its_shares() -> None:
     """On a straight line of slope -1/10, shares off by e move the crossing by 10 e."""
     trend, x = Trend("crossing", "R"), [float(x) for x in range(1, 10)]
     exact = [Estimate(1 - v / 10) for v in x]
-    assert trend.of(x, exact)[:2] == pytest.approx((5.0, 0.0))
+    # Shares without an error are no exact shares.
+    unknown = trend.of(x, exact)
+    assert unknown.value == pytest.approx(5.0) and math.isnan(unknown.se)
+    assert Trend("invariance", "d").of([1, 2], [unknown, unknown]).interval()[1] == math.inf
     found = trend.of(x, [e._replace(se=0.02, dof=7.0) for e in exact])
     assert (found.value, found.se, found.dof) == pytest.approx((5.0, 0.2, 7.0))
     found = trend.of(x, [e._replace(below=0.1, above=0.03) for e in exact])

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from matsense.estimate import Estimate
@@ -221,3 +223,27 @@ def test_the_expected_range_of_noise() -> None:
     # E max = int_0^inf P(max > x) - int_-inf^0 P(max < x), half the range of symmetric noise.
     largest = integrate.quad(tail, 0, 9)[0] - integrate.quad(lambda x: 1 - tail(x), -9, 0)[0]
     assert expected_range(se) == pytest.approx(2 * largest, rel=1e-4)
+
+
+errors = st.floats(0, 10) | st.sampled_from([math.inf, math.nan])
+reaches = st.floats(0, 10) | st.just(math.inf)
+readings = st.builds(
+    Estimate,
+    value=st.floats(-10, 10) | st.sampled_from([0.0, 1.0, math.inf]),
+    se=errors, dof=st.floats(1, 100) | st.just(math.inf), below=reaches, above=reaches,
+)  # fmt: skip
+
+
+@given(
+    estimates=st.lists(readings, min_size=2, max_size=6),
+    kind=st.sampled_from(["scaling", "slope", "invariance", "crossing", "threshold"]),
+)
+def test_no_readings_break_a_trend(estimates: list[Estimate], kind: str) -> None:
+    """Whatever is known of the points, the answer is an interval, or everything with a reason."""
+    found = Trend(kind, "x").of([float(1 + j) for j in range(len(estimates))], estimates)  # type: ignore[arg-type]
+    low, high = found.interval()
+    assert low <= high
+    if math.isnan(found.value):
+        assert found.reason
+    if kind in ("slope", "scaling") and all(e.above == e.below == math.inf for e in estimates):
+        assert (low, high) == (-math.inf, math.inf) or math.isinf(found.value)

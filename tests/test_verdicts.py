@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as given_values
+from hypothesis import strategies as st
 
 from matsense.claims import Claim, Run, final, given, happened, lasting, time_to
 from matsense.errors import InvalidInput
@@ -107,6 +110,26 @@ def test_hypotheses_that_put_runs_outside_are_named_by_their_kind() -> None:
     sentence = judge(claim, runs).sentence
     assert "3 too short: horizon of 20 burn-ins" in sentence
     assert "1 outside: alpha < .5" in sentence and "1 outside: the step was trigg" in sentence
+
+
+@given_values(
+    values=st.lists(st.floats(0.5, 1.5), min_size=1, max_size=30),
+    se=st.floats(0, 0.2), more=st.floats(0, 1) | st.just(math.inf), off=st.floats(0, 1),
+    sense=st.sampled_from(["equals", "at most", "at least"]),
+    mode=st.sampled_from(["every run", "in the mean", ("with probability", 0.7)]),
+)  # fmt: skip
+def test_knowing_less_of_every_run_never_makes_an_answer(
+    values: list[float], se: float, more: float, off: float, sense: Any, mode: Any
+) -> None:
+    """In each mode, for runs of one instance each: wider intervals, or looser bounds."""
+    runs = [a_run(x, s) for s, x in enumerate(values)]
+    claim = a_claim(sense=sense, mode=mode, estimate=with_error(se), tolerance=0.1)
+    before = weigh(claim, runs).call
+    assert weigh(replace(claim, estimate=with_error(se + more)), runs).call in (
+        before, Call.INCONCLUSIVE,
+    )  # fmt: skip
+    loose = lambda run: with_error(se)(run)._replace(below=off, above=off)  # noqa: E731
+    assert weigh(replace(claim, estimate=loose), runs).call in (before, Call.INCONCLUSIVE)
 
 
 # Predictions and trends

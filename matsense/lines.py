@@ -42,8 +42,8 @@ def logarithms(estimates: Sequence[Estimate]) -> Readings | Estimate:
     what the symmetric one lacks below is added to `below`.) Of an estimate that noise alone can
     bring to 0, or that is less, the upper end is all that has a logarithm.
 
-    A number that is surely 0 (another law) beside positive ones is no power of anything: the
-    answer is then +inf, beyond any. Nothing is known if none is positive, or none finite.
+    A number that is surely 0 (another law) beside one that surely is not is no power of anything:
+    the answer is then +inf, beyond any. Without such a one nothing is known.
     """
     rows, never = [], 0
     for e in estimates:
@@ -62,10 +62,10 @@ def logarithms(estimates: Sequence[Estimate]) -> Readings | Estimate:
             rows.append(
                 (math.log(e.value), e.se / e.value, e.dof, max(below, 0.0), max(above, 0.0))
             )
-    if never and rows:
-        return Estimate(math.inf)
     if never:
-        return Estimate(math.nan, reason="no value is positive and finite")
+        if any(below < math.inf for _, _, _, below, _ in rows):
+            return Estimate(math.inf)
+        return Estimate(math.nan, reason="no value is surely positive and finite")
     return Readings(*(np.array(column) for column in zip(*rows, strict=True)))
 
 

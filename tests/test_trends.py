@@ -180,6 +180,15 @@ def test_logarithms_keep_the_ends_of_intervals() -> None:
     assert found.interval() == (-math.inf, pytest.approx(-1.0))
 
 
+@pytest.mark.parametrize("kind", ["scaling", "invariance"])
+def test_a_rate_of_zero_tells_only_beside_one_that_is_not(kind: str) -> None:
+    trend, zero, some = Trend(kind, "x"), Estimate(0.0), Estimate(0.0, above=0.1)  # type: ignore[arg-type]
+    assert trend.of(XS[:3], [zero, some, Estimate(0.2, 0.01)]).interval() == (math.inf, math.inf)
+    # All of these may be 0, and then they are equal.
+    for unsure in (some, Estimate(0.2, 0.2), Estimate(0.2, below=0.3)):
+        assert "positive" in trend.of(XS[:3], [zero, some, unsure]).reason
+
+
 @pytest.mark.parametrize("truth", [1.0, 1.05, 1.2])
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_invariance_covers_the_true_ratio(k: int, truth: float) -> None:

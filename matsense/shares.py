@@ -22,13 +22,13 @@ def share(
     instance, n runs therefore count as n / (1 + (m - 1) rho), m the runs of an instance (weighted
     by that number) and rho the correlation within instances, by one-way analysis of variance, at
     least 0; the normal quantile becomes Student's with one degree of freedom less than instances.
-    If all outcomes are alike nothing shows the correlation, and only instances count (rho = 1).
-    One instance with several runs tells nothing: (0, 1).
+    If all outcomes are alike nothing shows the correlation, and only instances count (rho = 1);
+    one outcome that differs shows little more, and no end passes the one of that case. One instance
+    with several runs tells nothing: (0, 1).
 
     With one run an instance it is Wilson's interval itself, [wilson1927]; the effective number of
     runs as in surveys with clusters, [korn1998]. With 20 instances of 8 runs the 95% interval
-    covers in 93 to 97% of data sets for shares of .5 to .9 and in 90 to 96% for .95, whatever the
-    correlation.
+    covers in 93 to 98% of data sets for shares of .5 to .95, whatever the correlation.
     """
     n, p = outcomes.size, float(outcomes.mean())
     names, group = np.unique(instances, return_inverse=True)
@@ -43,6 +43,10 @@ def share(
     z2 = quantile**2 / effective
     half = math.sqrt(z2 * p * (1 - p) + z2**2 / 4)
     low, high = (p + z2 / 2 - half) / (1 + z2), (p + z2 / 2 + half) / (1 + z2)
+    if clusters < n:
+        # One failure shows hardly more of the correlation than none: it cannot narrow the interval.
+        bound = 1 / (1 + quantile**2 / clusters)
+        low, high = min(low, bound), max(high, 1 - bound)
     # At a share of 0 or 1 that end is exact, and rounding must not push it outside.
     return p, (0.0 if p == 0 else low, 1.0 if p == 1 else high)
 

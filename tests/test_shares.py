@@ -45,9 +45,26 @@ def test_more_instances_tell_more_and_order_does_not_matter() -> None:
     assert high - low < fewer[1] - fewer[0]
 
 
+def test_a_failure_never_raises_the_lower_end() -> None:
+    """All of 160 succeed: at least .82, by their 20 instances. One fails: it was .96."""
+    outcomes, instances, ends = np.ones(160, bool), np.repeat(np.arange(20), 8), []
+    for fails in (0, 8, 24, 80):
+        ends.append(share(outcomes, instances)[1][0])
+        assert share(~outcomes, instances)[1][1] == pytest.approx(1 - ends[-1])
+        outcomes[fails] = False
+    assert ends == sorted(ends, reverse=True)
+
+
 @pytest.mark.parametrize(
     ("p", "correlation", "least"),
-    [(0.5, 0.0, 0.93), (0.8, 0.1, 0.93), (0.8, 0.4, 0.93), (0.5, 0.9, 0.93), (0.9, 0.4, 0.88)],
+    [
+        (0.5, 0.0, 0.93),
+        (0.8, 0.1, 0.93),
+        (0.8, 0.4, 0.93),
+        (0.5, 0.9, 0.93),
+        (0.9, 0.4, 0.93),
+        (0.95, 0.4, 0.93),
+    ],
 )
 def test_coverage_with_lanes_that_share_their_instance(
     p: float, correlation: float, least: float

@@ -44,7 +44,8 @@ def symmetric(instance, key, alpha, steps):
 
 
 def asymmetric(instance, key, alpha, steps):
-    """Asymmetric GD with half the step, hence half the rate: the claim's control."""
+    """Asymmetric GD."""
+    # Half the step, hence half the rate: the claim's control.
     n = instance.truth.U.shape[0]
     solver = asymmetric_gd(instance, 0.05)
     start = solver.init(*imbalanced_start(key, (n, n), 1, 1, alpha))

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from matsense import rates
-from matsense.rates import fit_locally
+from matsense.errors import InvalidInput
 from matsense.estimate import Estimate, Sense
+from matsense.rates import fit_locally
 from matsense.trends import Nested, Trend
 
 Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
@@ -115,10 +116,16 @@ class Claim:
     - `estimate` reads a number off each run; with `trend` the number is instead how that estimate
       moves along an axis, once a group of runs that differ in nothing else.
     - The number is compared (`sense`) with `target`, within the relative `tolerance`. A `target`
-      that is a function of the run is its own prediction: the ratio is then compared with 1.
+      that is a function of the run is its own prediction: the ratio is then compared with 1. With
+      a trend it is the group's: what the trend gives is divided by it, and all runs of a group
+      must agree on it.
     - `mode`: in "every run" each run answers (intervals widened to a familywise 95%); "in the
       mean" the mean over seeds answers; ("with probability", q) the share of runs that comply.
-    - `control` selects runs on which the same comparison must come out contradicted.
+      Where a trend pools the seeds (a threshold), a group is one number with an interval of its
+      own: "in the mean" is then the mean of the groups, whose errors are added as if they erred
+      together, and no share of groups is a probability: that mode is refused.
+    - `control` selects runs on which the same comparison must come out contradicted; without one a
+      claim is never better than inconclusive.
     """
 
     id: str
@@ -140,6 +147,19 @@ class Claim:
     control: Callable[[Run], bool] | None = None
     control_of: str = ""
     source: Source = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.pools and isinstance(self.mode, tuple):
+            raise InvalidInput(
+                f"claim {self.id!r}, mode {self.mode[0]!r}",
+                "its threshold pools the seeds, so that no share of them can comply",
+                'judge it in "every run" or "in the mean"',
+            )
+
+    @property
+    def pools(self) -> bool:
+        """Whether each number is that of all seeds together."""
+        return self.trend is not None and self.trend.pools
 
     @property
     def assumes(self) -> str:
@@ -246,16 +266,23 @@ def final(quantity: str) -> Estimator:
 
 
 def time_to(quantity: str, level: float | Number) -> Estimator:
-    """The first tick at which `quantity` is at or below `level`; no value if it never is.
+    """The first tick at which `quantity` is at or below `level`.
 
-    `level` is a number, or one that is read off the run.
+    The passage itself lies after the tick before (`below`). A run that never gets there answers
+    too: it needs longer than its horizon, by how much is not known (`above` is infinite). `level`
+    is a number, or one that is read off the run.
     """
 
     def estimate(run: Run) -> Estimate:
         goal = level(run) if callable(level) else level
+        ticks = run.quantities["t"]
+        if not math.isfinite(goal):
+            return Estimate(math.nan, reason=f"the level of {quantity} is {goal:g}")
         below = np.flatnonzero(run.quantities[quantity] <= goal)
         if below.size == 0:
-            return Estimate(math.nan, reason=f"{quantity} never reaches {goal:g}")
-        return Estimate(float(run.quantities["t"][below[0]]))
+            reason = f"{quantity} does not reach {goal:g} within the horizon"
+            return Estimate(float(ticks[-1]), reason=reason, above=math.inf)
+        at = int(below[0])
+        return Estimate(float(ticks[at]), below=float(ticks[at] - ticks[max(at - 1, 0)]))
 
     return estimate

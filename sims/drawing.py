@@ -150,19 +150,35 @@ def points_with_range(
 
 
 def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
-    """Measured over predicted, a point a run and a row a claim, with the claims' tolerances."""
+    """Measured over predicted, a point a run and a row a claim, with the claims' tolerances.
+
+    A reading that is known from one side is an arrowhead at its known end, and one that may lie
+    off its value by more than noise has a line that far. Runs without a value are not drawn.
+    """
     rng = np.random.default_rng(0)
     names: list[str] = []
     for row, claim in enumerate(claims):
         chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
-        inside = [claim.covers(run) for run in chosen]
-        values = np.array([compared(claim, run).value for run in chosen], dtype=float)
+        inside = np.array([claim.covers(run) for run in chosen], dtype=bool)
+        found = [compared(claim, run) for run in chosen]
+        values = np.array([e.value for e in found], dtype=float)
+        left = values - np.array([e.below for e in found], dtype=float)
+        right = values + np.array([e.above for e in found], dtype=float)
+        height = row + rng.uniform(-0.28, 0.28, len(found))
+        known = np.isfinite(left) & np.isfinite(right)
         for covered, shape, tint in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
-            shown = np.isfinite(values) & (np.array(inside, dtype=bool) == covered)
-            height = row + rng.uniform(-0.28, 0.28, shown.sum())
             label = "judged" if covered else "outside the\nhypotheses"
             style: Any = {"color": tint, "markersize": 2, "alpha": 0.6}
-            ax.plot(values[shown], height, shape, **style, label="" if names else label)
+            mine = np.isfinite(values) & (inside == covered)
+            ax.hlines(
+                height[mine & known], left[mine & known], right[mine & known], color=tint,
+                linewidth=0.4, alpha=0.6,
+            )  # fmt: skip
+            here = mine & known
+            ax.plot(values[here], height[here], shape, **style, label="" if names else label)
+            for head, known_end, open_end in ((">", left, right), ("<", right, left)):
+                here = mine & np.isfinite(known_end) & ~np.isfinite(open_end)
+                ax.plot(known_end[here], height[here], head, **{**style, "markersize": 3})
         low, high = 1 - claim.tolerance, 1 + claim.tolerance
         label = "" if names else "tolerance"
         ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from matsense.claims import Run
 from matsense.estimate import Call
-from matsense.judge import Verdict
+from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.memory import size
@@ -57,14 +57,21 @@ def counts(verdict: Verdict) -> str:
 
 
 def control_call(verdict: Verdict) -> str:
-    """What became of the negative control."""
+    """What became of the negative control, and by how much in units of the prediction."""
     if verdict.control is None:
         return ""
-    return AS_IT_MUST if verdict.control.call is Call.CONTRADICTED else "NOT contradicted"
+    if verdict.control.call is not Call.CONTRADICTED:
+        return "NOT contradicted"
+    return f"{AS_IT_MUST}, by {verdict.control.margin:.2g}"
+
+
+def holding(held: Sequence[int] | None) -> str:
+    """How many intervals hold their exact prediction."""
+    return "" if held is None else f"intervals that hold the prediction: {held[0]} of {held[1]}"
 
 
 def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> None:
-    """One row a claim, and one for its negative control."""
+    """One row a claim, and one for its negative control; below, what is not consistent and why."""
     table = Table(title=f"{study.title} ({study.paper})", title_justify="left", show_lines=False)
     for heading in ("claim", "statement", "predicted", "measured [95% interval]"):
         table.add_column(heading, overflow="fold")
@@ -73,10 +80,10 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     for v in verdicts:
         call = f"[{STYLE[v.call]}]{v.call}[/]"
         table.add_row(
-            v.claim.id,
+            f"{v.claim.id} ({v.claim.source})",
             escape(v.claim.plain),
             escape(f"{v.claim.measured} {v.claim.prediction}"),
-            escape(measured(v.measured, v.interval, v.claim.statistic)),
+            escape(_on_lines(measured(v.measured, v.interval, v.claim.statistic), holding(v.held))),
             counts(v),
             call,
         )
@@ -94,6 +101,13 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
             console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+        if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
+            outside = "; ".join(reasons_outside(v.unmet))
+            console.print(f"    not judged: {escape(outside)}", highlight=False)
+
+
+def _on_lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def print_failures(console: Console, runs: Sequence[Run]) -> None:
@@ -168,7 +182,10 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "predicted": claim.prediction,
         "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
         "assumes": claim.assumes,
-        "outside": [{"hypothesis": words, "runs": count} for words, count in verdict.unmet],
+        "outside": [
+            {"hypothesis": condition.words, "kind": condition.kind, "runs": count}
+            for condition, count in verdict.unmet
+        ],
         "verdict": str(verdict.call),
         "statistic": claim.statistic,
         "measured": verdict.measured,
@@ -176,17 +193,21 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "smallest_deviation_seen": verdict.deviation,
         "units": verdict.units,
         "units_contradicted": verdict.contradicted,
+        "margin": verdict.margin,
         "window": list(verdict.window),
         "horizon": verdict.horizon,
         "sentence": verdict.sentence,
     }
     for name in ("judged", "outside", "wanted", "diverged", "failed", "missing", "excluded"):
         data[f"runs_{name}"] = getattr(verdict, name)
+    if verdict.held is not None:
+        data["intervals_that_hold_the_prediction"], data["intervals"] = verdict.held
     if verdict.control is not None:
         inner = as_data(verdict.control)
         kept = ("verdict", "measured", "interval", "units", "units_contradicted", "sentence")
         data["control"] = {"runs": claim.control_of, **{k: inner[k] for k in kept}}
         data["control"]["as_it_must_be"] = verdict.control.call is Call.CONTRADICTED
+        data["control_margin"] = verdict.control.margin
     return {key: _plain(value) for key, value in data.items()}
 
 
@@ -266,21 +287,26 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
     for name, claims in found.items():
         lines += [
             f"\n<details><summary>{name}: all {len(claims)} claims</summary>\n",
-            "| study | claim | predicted | measured | runs | verdict | control |",
-            "|---|---|---|---|---|---|---|",
-            *(_row(name, claim) for claim in claims),
+            "| id | source | claim | predicted | measured | runs | verdict | control, by |",
+            "|---|---|---|---|---|---|---|---|",
+            *(_row(claim) for claim in claims),
             "\n</details>",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _row(study: str, claim: dict[str, Any]) -> str:
+def _row(claim: dict[str, Any]) -> str:
     interval = [float(x) for x in claim["interval"]]
     shown = measured(float(claim["measured"]), interval, claim["statistic"])
     control = claim.get("control")
     outcome = "-" if control is None else control["verdict"]
+    if outcome == Call.CONTRADICTED and "control_margin" in claim:
+        outcome += f", {float(claim['control_margin']):.2g}"
+    if claim.get("intervals"):
+        shown += "; " + holding((claim["intervals_that_hold_the_prediction"], claim["intervals"]))
     predicted = f"{claim['measures']} {claim['predicted']}"
-    cells = [study, claim["plain"], predicted, shown]
+    # Galleries of before the source was written down are read too.
+    cells = [claim["claim"], claim.get("source", "-"), claim["plain"], predicted, shown]
     excluded = claim.get("runs_excluded", 0)
     runs = f"{claim['runs_judged']} ({excluded} excluded)" if excluded else claim["runs_judged"]
     cells += [str(runs), claim["verdict"], outcome]

@@ -9,8 +9,8 @@ from scipy import stats
 
 from matsense.claims import Claim, Run, exponent, final, given, rate, recorded, relative, time_to
 from matsense.estimate import Call, Estimate, decide
-from matsense.judge import judge
-from matsense.trends import Trend, threshold
+from matsense.judge import judge, weigh
+from matsense.trends import Trend
 
 T = np.arange(0, 401, 5.0)
 
@@ -58,18 +58,18 @@ def test_interval_is_students() -> None:
 
 
 def test_every_run_must_comply() -> None:
-    assert judge(a_claim(), [a_run(1.0, s) for s in range(5)]).call is Call.CONSISTENT
-    verdict = judge(a_claim(), [a_run(1.0, s) for s in range(5)] + [a_run(1.2, 9)])
+    assert weigh(a_claim(), [a_run(1.0, s) for s in range(5)]).call is Call.CONSISTENT
+    verdict = weigh(a_claim(), [a_run(1.0, s) for s in range(5)] + [a_run(1.2, 9)])
     assert (verdict.call, verdict.contradicted, verdict.units) == (Call.CONTRADICTED, 1, 6)
 
 
 def test_a_prediction_of_the_same_run_is_compared_as_a_ratio() -> None:
     runs = [a_run(0.1 * k, k, k=k) for k in range(1, 6)]
     claim = a_claim(target=lambda run: 0.1 * run.params["k"])
-    verdict = judge(claim, runs)
+    verdict = weigh(claim, runs)
     assert verdict.call is Call.CONSISTENT
     assert verdict.measured == pytest.approx(1)
-    silent = judge(a_claim(target=lambda run: 0.0), runs)
+    silent = weigh(a_claim(target=lambda run: 0.0), runs)
     assert silent.call is Call.INCONCLUSIVE
     assert "prediction is 0" in silent.sentence
 
@@ -78,7 +78,7 @@ def test_outside_the_hypotheses_is_counted_not_judged() -> None:
     runs = [a_run(1.0, s, alpha=0.1) for s in range(3)] + [
         a_run(5.0, s, alpha=0.9) for s in range(2)
     ]
-    verdict = judge(a_claim(hypotheses=(given("alpha < .5", lambda p: p["alpha"] < 0.5),)), runs)
+    verdict = weigh(a_claim(hypotheses=(given("alpha < .5", lambda p: p["alpha"] < 0.5),)), runs)
     assert (verdict.call, verdict.judged, verdict.outside, verdict.wanted) == (
         Call.CONSISTENT, 3, 2, 5,
     )  # fmt: skip
@@ -86,15 +86,15 @@ def test_outside_the_hypotheses_is_counted_not_judged() -> None:
 
 @pytest.mark.parametrize("status", ["diverged", "failed", "missing"])
 def test_lost_runs_are_counted_and_forbid_consistency(status: str) -> None:
-    verdict = judge(a_claim(), [a_run(1.0, 0), a_run(1.0, 1, status=status)])
+    verdict = weigh(a_claim(), [a_run(1.0, 0), a_run(1.0, 1, status=status)])
     assert verdict.call is Call.INCONCLUSIVE
     assert getattr(verdict, status) == 1
     assert status in verdict.sentence
-    assert judge(a_claim(), [a_run(2.0, 0), a_run(1.0, 1, status=status)]).call is Call.CONTRADICTED
+    assert weigh(a_claim(), [a_run(2.0, 0), a_run(1.0, 1, status=status)]).call is Call.CONTRADICTED
 
 
 def test_no_runs_is_inconclusive() -> None:
-    assert judge(a_claim(), []).call is Call.INCONCLUSIVE
+    assert weigh(a_claim(), []).call is Call.INCONCLUSIVE
 
 
 def test_a_control_that_passes_takes_the_verdict_away() -> None:
@@ -115,37 +115,37 @@ def test_mean_over_seeds_has_students_interval_and_clusters_lanes() -> None:
     rng = np.random.default_rng(0)
     of_seed = rng.normal(1.0, 0.02, size=8)
     runs = [a_run(of_seed[s], s, lane=lane) for s in range(8) for lane in range(10)]
-    verdict = judge(a_claim(mode="in the mean"), runs)
+    verdict = weigh(a_claim(mode="in the mean"), runs)
     half = of_seed.std(ddof=1) / math.sqrt(8) * stats.t.ppf(0.975, 7)
     assert verdict.interval == pytest.approx((of_seed.mean() - half, of_seed.mean() + half))
-    assert judge(a_claim(mode="in the mean"), runs[:20]).call is Call.INCONCLUSIVE
+    assert weigh(a_claim(mode="in the mean"), runs[:20]).call is Call.INCONCLUSIVE
 
 
 def test_probability_holds_a_share_of_independent_runs_against_its_bound() -> None:
     good = [a_run(1.0, s) for s in range(90)]
     claim = a_claim(mode=("with probability", 0.9))
-    assert judge(claim, good).call is Call.CONSISTENT
-    assert judge(claim, good[:10]).call is Call.INCONCLUSIVE
-    verdict = judge(claim, good[:50] + [a_run(2.0, s) for s in range(100, 130)])
+    assert weigh(claim, good).call is Call.CONSISTENT
+    assert weigh(claim, good[:10]).call is Call.INCONCLUSIVE
+    verdict = weigh(claim, good[:50] + [a_run(2.0, s) for s in range(100, 130)])
     assert verdict.call is Call.CONTRADICTED
     assert verdict.measured == pytest.approx(50 / 80)
     # As many runs, but of nine instances: they are not ninety witnesses.
     lanes = [a_run(1.0, s, lane=lane) for s in range(9) for lane in range(10)]
-    assert judge(claim, lanes).call is Call.INCONCLUSIVE
+    assert weigh(claim, lanes).call is Call.INCONCLUSIVE
     apart = [replace(run, instance=run.id) for run in lanes]
-    assert judge(claim, apart).call is Call.CONSISTENT
+    assert weigh(claim, apart).call is Call.CONSISTENT
 
 
 def test_probability_takes_who_cannot_tell_neither_for_nor_against() -> None:
     claim = a_claim(mode=("with probability", 0.7), target=lambda run: run.params.get("p", 1.0))
     yes, no = [a_run(1.0, s) for s in range(60)], [a_run(2.0, s) for s in range(100, 105)]
     silent = [a_run(1.0, s, p=0.0) for s in range(200, 240)]
-    assert judge(claim, yes + no).call is Call.CONSISTENT
-    unknown = judge(claim, yes + no + silent)
+    assert weigh(claim, yes + no).call is Call.CONSISTENT
+    unknown = weigh(claim, yes + no + silent)
     assert unknown.call is Call.INCONCLUSIVE
     assert unknown.measured == pytest.approx(60 / 105)
     assert unknown.interval[0] < 0.5 and unknown.interval[1] > 0.9
-    assert judge(claim, silent + [a_run(2.0, s) for s in range(300, 400)]).call is Call.CONTRADICTED
+    assert weigh(claim, silent + [a_run(2.0, s) for s in range(300, 400)]).call is Call.CONTRADICTED
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_the_comparison_in_words(changes: dict, words: str) -> None:
 
 def test_the_sentence_says_what_its_number_is_and_who_disagrees() -> None:
     runs = [a_run(1.0, s) for s in range(39)]
-    assert "median 1 in" in judge(a_claim(), runs).sentence
-    assert "mean 1 in" in judge(a_claim(mode="in the mean"), runs).sentence
+    assert "median 1 in" in weigh(a_claim(), runs).sentence
+    assert "mean 1 in" in weigh(a_claim(mode="in the mean"), runs).sentence
     off = [*runs, a_run(2.0, 39)]
-    assert judge(a_claim(), off).sentence.endswith("1 of 40 contradict it one by one.")
-    verdict = judge(a_claim(mode=("with probability", 0.8)), off)
+    assert weigh(a_claim(), off).sentence.endswith("1 of 40 contradict it one by one.")
+    verdict = weigh(a_claim(mode=("with probability", 0.8)), off)
     assert "consistent with 40 runs, share 0.975 in [0.87" in verdict.sentence
 
 
@@ -183,15 +183,17 @@ def test_scaling_trend_reads_the_exponent_of_every_group() -> None:
         for alpha in (0.1, 0.2, 0.4)
     ]
     claim = a_claim(target=2.0, tolerance=0.01, trend=Trend("scaling", "alpha", power=2.0))
-    verdict = judge(claim, runs)
+    verdict = weigh(claim, runs)
     assert (verdict.call, verdict.units, verdict.judged) == (Call.CONSISTENT, 4, 12)
     assert verdict.measured == pytest.approx(2.0)
-    assert judge(claim, runs[:2]).call is Call.INCONCLUSIVE
+    assert weigh(claim, runs[:2]).call is Call.INCONCLUSIVE
 
 
 def test_a_rate_of_zero_has_no_scaling_exponent() -> None:
     trend = Trend("scaling", "alpha")
-    assert trend.of([1, 2, 3], [Estimate(0.0)] * 3).value == math.inf
+    assert trend.of([1, 2, 3], [Estimate(0.0), Estimate(1.0), Estimate(2.0)]).value == math.inf
+    # All alike at 0, nothing can be said of how they move.
+    assert math.isnan(trend.of([1, 2, 3], [Estimate(0.0)] * 3).value)
     nothing = Estimate(math.nan, reason="too short")
     assert trend.of([1, 2, 3], [Estimate(1.0), nothing, nothing]).reason == "too short"
 
@@ -207,43 +209,7 @@ def test_invariance_is_the_ratio_of_extremes() -> None:
     found = Trend("invariance", "x").of([1, 2, 3], [Estimate(v, 0.01, 9) for v in (2.0, 2.2, 1.9)])
     assert found.value == pytest.approx(2.2 / 1.9)
     assert found.se == pytest.approx(found.value * math.hypot(0.01 / 2.2, 0.01 / 1.9))
-
-
-def test_threshold_is_found_with_the_stated_coverage() -> None:
-    """300 data sets of 40 runs at each of 9 places: the 95% interval covers in 90 to 99%.
-
-    The binomial standard deviation of the share is 1.3%, so a method with exactly 95% fails in
-    fewer than 1 of 1000 seeds; the seed is fixed.
-    """
-    rng = np.random.default_rng(1)
-    x = np.repeat(np.geomspace(0.5, 8, 9), 40)
-    covered = 0
-    for _ in range(300):
-        p = 1 / (1 + np.exp(-3 * np.log(x / 2.0)))
-        low, high = threshold(x, (rng.random(x.size) < p).astype(float)).interval()
-        covered += low <= 2.0 <= high
-    assert 0.90 <= covered / 300 <= 0.99
-
-
-def test_threshold_without_overlap_is_a_bracket() -> None:
-    found = threshold(np.array([1.0, 2, 4, 8]), np.array([0.0, 0, 1, 1]))
-    low, high = found.interval()
-    assert found.value == pytest.approx(math.sqrt(8))
-    assert 2 * 0.8 <= low <= 2 < found.value < 4 <= high <= 4 * 1.1
-    assert math.isnan(threshold(np.array([1.0, 2]), np.array([1.0, 1])).value)
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_threshold_with_both_outcomes_at_one_place_alone_is_a_bracket(flip: bool) -> None:
-    """The logistic likelihood has no maximum there; its slope would run off to infinity."""
-    x = np.array([1.0, 1, 2, 2, 4, 4, 8, 8])
-    outcomes = np.array([0.0, 0, 0, 1, 1, 1, 1, 1])
-    found = threshold(x, 1 - outcomes if flip else outcomes)
-    assert found.value == pytest.approx(2.0)
-    low, high = found.interval()
-    assert -0.5 < low <= 1 and 4 <= high < 4.5
-    at_an_end = threshold(np.array([1.0, 1, 2, 4]), np.array([0.0, 1, 1, 1]))
-    assert math.isnan(at_an_end.value) and "end" in at_an_end.reason
+    assert 9 < found.dof <= 18
 
 
 def test_rates_and_exponents_of_other_laws_are_answers() -> None:
@@ -265,21 +231,25 @@ def test_rates_and_exponents_of_other_laws_are_answers() -> None:
 def test_time_to_a_level() -> None:
     straight = Run("x", "s", {}, 0, "ok", {"t": T, "e": np.exp(-0.1 * T)})
     assert time_to("e", 1e-2)(straight).value == 50
-    assert math.isnan(time_to("e", 1e-30)(straight).value)
+    # Seen at 50, not yet at 45; and one that the horizon of 400 does not show comes later still.
+    assert time_to("e", 1e-2)(straight).interval() == (45, 50)
+    assert time_to("e", 1.0)(straight).interval() == (0, 0)
+    assert time_to("e", lambda run: 1e-30)(straight).interval() == (400, math.inf)
+    assert math.isnan(time_to("e", math.nan)(straight).value)
     assert recorded(lambda run: run.quantities["t"][-1])(straight).value == 400
 
 
 def test_excluded_runs_are_counted_apart_and_change_nothing() -> None:
     good = [a_run(1.0, s) for s in range(3)]
-    verdict = judge(a_claim(), [*good, a_run(9.0, 3, status="excluded")])
+    verdict = weigh(a_claim(), [*good, a_run(9.0, 3, status="excluded")])
     assert (verdict.call, verdict.judged, verdict.excluded) == (Call.CONSISTENT, 3, 1)
-    assert judge(a_claim(), [a_run(1.0, 0, status="excluded")]).call is Call.INCONCLUSIVE
+    assert weigh(a_claim(), [a_run(1.0, 0, status="excluded")]).call is Call.INCONCLUSIVE
 
 
 def test_slope_trend_is_the_rise_per_e_fold_and_takes_outcomes() -> None:
     x = [1.0, math.e, math.e**2]
     found = Trend("slope", "x").of(x, [Estimate(v) for v in (0.0, 0.0, 1.0)])
-    assert (found.value, found.se) == (pytest.approx(0.5), 0.0)
+    assert found.value == pytest.approx(0.5) and math.isnan(found.se)
     assert Trend("slope", "x").of(x, [Estimate(1.0)] * 3).value == pytest.approx(0.0, abs=1e-12)
     assert math.isnan(Trend("slope", "x").of([2.0, 2.0], [Estimate(1.0)] * 2).value)
     # Seeds are the sample: shares of 0.2, 0.5 and 0.8 rise by 0.3 an e-fold.
@@ -289,7 +259,7 @@ def test_slope_trend_is_the_rise_per_e_fold_and_takes_outcomes() -> None:
         for seed in range(200) for j in range(3)
     ]  # fmt: skip
     claim = a_claim(target=0.3, tolerance=0.5, trend=Trend("slope", "alpha"), mode="in the mean")
-    verdict = judge(claim, runs)
+    verdict = weigh(claim, runs)
     assert verdict.call is Call.CONSISTENT
     # Three half-widths of the 95% interval: a false alarm in some 1e8 seeds.
     low, high = verdict.interval

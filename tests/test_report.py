@@ -1,9 +1,23 @@
-"""What the terminal says of runs that gave no result."""
+"""What tables and verdict.json say: of runs without a result, of claims, of their controls."""
 
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from rich.console import Console
+from scipy import stats
 
-from matsense.claims import Run
-from sims.report import print_failures
+from matsense.claims import Claim, Run, given, lasting
+from matsense.estimate import Estimate
+from matsense.judge import judge
+from sims.drawing import strip
+from sims.report import dump, markdown_table, print_failures, print_table, verdict_json
 
 
 def test_failed_and_excluded_runs_are_named_once_a_kind() -> None:
@@ -25,3 +39,102 @@ def test_failed_and_excluded_runs_are_named_once_a_kind() -> None:
         "1 run failed (tried again by the next call): ValueError; the first: svm, d = 3, seed 8",
         "1 run excluded (no claim is about them): infeasible [x]; the first: svm, d = 3, seed 7",
     ]
+
+
+def run(x: float, seed: int, sweep: str = "main", steps: int = 100) -> Run:
+    quantities = {"t": np.arange(3.0), "x": np.array(x)}
+    return Run(f"{sweep}{seed}", sweep, {"steps": steps}, seed, "ok", quantities)
+
+
+def claim(id: str, **changes: Any) -> Claim:
+    asked: dict[str, Any] = {
+        "cite": "somebody", "statement": "$x=2$", "plain": f"x is 2 ({id})", "measured": "x / 2",
+        "runs": lambda run: run.sweep == "main", "sense": "equals", "target": lambda run: 2.0,
+        "estimate": lambda run: Estimate(float(run.quantities["x"]), 0.01), "tolerance": 0.1,
+        "control": lambda run: run.sweep == "control", "control_of": "x = 3", "source": "derived",
+        "hypotheses": (
+            given("x is small", lambda p: p["steps"] != 7),
+            lasting("at least 20 burn-ins", lambda p: p["steps"] >= 20),
+        ),
+    }  # fmt: skip
+    return Claim(id, **{**asked, **changes})
+
+
+RUNS = [
+    *(run(2.0, s) for s in range(9)), run(2.05, 9), run(2.0, 10, steps=3), run(2.0, 11, steps=7),
+    *(run(3.0, s, "control") for s in range(4)),
+]  # fmt: skip
+CLAIMS = (
+    claim("good"),
+    claim("uncontrolled", control=None, control_of="", source="stated"),
+    claim("recalled/wrong", target=lambda run: 4.0, source="recalled"),
+)
+STUDY: Any = SimpleNamespace(title="Toy", paper="nobody")
+
+
+def test_the_terminal_says_whence_a_claim_comes_and_what_its_control_is_worth() -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        print_table(console, STUDY, [judge(c, RUNS) for c in CLAIMS])
+    text = captured.get()
+    assert all(len(line) <= 200 for line in text.splitlines())
+    for words in (
+        "good (derived)", "uncontrolled (stated)", "recalled/wrong (recalled)", "10 / 2 / 12",
+        "intervals that hold the prediction: 9 of 10", "contradicted, as it must be, by 0.39",
+    ):  # fmt: skip
+        assert words in text, words
+    _, below = text.split("uncontrolled: ")
+    # Under an inconclusive claim stands who was not judged and why; not under the others.
+    assert "not judged: 1 too short: at least 20 burn-ins; 1 outside: x is small" in below or (
+        "not judged: 1 outside: x is small; 1 too short: at least 20 burn-ins" in below
+    )
+    assert text.count("not judged") == 1
+    flat = " ".join(text.split())
+    assert "What failed is our reading of the claim: the paper's text was not at hand." in flat
+
+
+def test_verdict_json_and_the_table_made_of_it(tmp_path: Path) -> None:
+    text = verdict_json("toy", STUDY, [judge(c, RUNS) for c in CLAIMS], "float64")
+    good, bare, wrong = json.loads(text)["claims"]
+    assert (good["source"], bare["source"], wrong["source"]) == ("derived", "stated", "recalled")
+    # Each of 4 units at 98.75%.
+    half = 0.01 / 2 * stats.norm.ppf(1 - 0.05 / 4 / 2)
+    assert good["control_margin"] == pytest.approx(0.5 - half - 0.1)
+    assert (good["intervals_that_hold_the_prediction"], good["intervals"]) == (9, 10)
+    assert good["outside"] == [
+        {"hypothesis": "at least 20 burn-ins", "kind": "horizon", "runs": 1},
+        {"hypothesis": "x is small", "kind": "setting", "runs": 1},
+    ]
+    assert "control" not in bare and "control_margin" not in bare
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "verdict.json").write_text(text)
+    table = markdown_table(tmp_path, ["toy", "absent"])
+    assert "| toy | 3 | 1 | x is 2 (uncontrolled): inconclusive; x is 2 (recalled/wrong): " in table
+    assert "| good | derived | x is 2 (good) | x / 2 = 1 within 10% | 1 [" in table
+    assert "intervals that hold the prediction: 9 of 10 | 10 | consistent | contradicted, " in table
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows[-4:]} == {9}
+    # A gallery of an older program lacks what was not written then.
+    for name in ("source", "control_margin", "intervals"):
+        good.pop(name)
+    (tmp_path / "toy" / "verdict.json").write_text(dump({"claims": [good]}))
+    assert "| good | - | x is 2 (good) |" in markdown_table(tmp_path, ["toy"])
+
+
+def test_a_strip_shows_what_is_known_from_one_side_as_an_arrow() -> None:
+    """Points for numbers, a line for how far they may be off, arrowheads for one known end."""
+    readings = {
+        0: Estimate(2.0), 1: Estimate(2.0, below=0.2), 2: Estimate(3.0, above=math.inf),
+        3: Estimate(1.0, below=math.inf), 4: Estimate(math.nan), 5: Estimate(math.inf),
+    }  # fmt: skip
+    ax = Figure().subplots()
+    shown = claim("c", estimate=lambda run: readings[run.seed], hypotheses=())
+    strip(ax, [shown], [run(0.0, s) for s in readings])
+    drawn = {
+        line.get_marker(): np.asarray(line.get_xdata(), dtype=float).tolist()
+        for line in ax.get_lines()[:-1] if len(np.atleast_1d(line.get_xdata()))
+    }  # fmt: skip
+    assert drawn["o"] == [1.0, 1.0]
+    assert drawn[">"] == [1.5] and drawn["<"] == [0.5]
+    lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+    assert [0.9, 1.0] in [part[:, 0].tolist() for c in lines for part in c.get_segments()]

@@ -49,7 +49,7 @@ def iterations(ax: Axes, runs: list[Run]) -> None:
     ):
         reached = law.TIME if level is None else law.time_to("error", level)
         times = [
-            [reached(run).value for run in chosen if run.params["alpha"] == alpha]
+            [law.seen(reached(run)) for run in chosen if run.params["alpha"] == alpha]
             for alpha in values(chosen, "alpha")
         ]
         x = [math.log(1 / alpha) for alpha in values(chosen, "alpha")]

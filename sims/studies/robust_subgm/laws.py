@@ -202,9 +202,14 @@ OVER_RECOVERED = recorded(over_recovered)
 OVER_ALPHA = recorded(over_alpha)
 
 
+def seen(estimate: Estimate) -> float:
+    """The value of an estimate that is known from both sides, NaN for "later than the horizon"."""
+    return estimate.value if estimate.above < math.inf else math.nan
+
+
 def deficit(estimate: Estimate, p: Params) -> Estimate:
     """2 - exponent."""
-    return estimate._replace(value=2 - estimate.value)
+    return 2 - estimate
 
 
 def over_deficit_law(estimate: Estimate, p: Params) -> Estimate:

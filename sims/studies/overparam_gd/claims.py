@@ -336,7 +336,7 @@ claims = (
         0.1,
         trend=ALPHA_SQUARED,
         mode="in the mean",
-        hypotheses=(*SENSED, TAIL_LASTS, IMBALANCED, NEAR_LIMIT, LIMIT_NATS, settled(7)),
+        hypotheses=(*SENSED, TAIL_LASTS, IMBALANCED, NEAR_LIMIT, LIMIT_NATS, settled(10)),
         control=of("one_step_sensing"),
         control_of="the modified step, which forgets alpha",
         source="derived",

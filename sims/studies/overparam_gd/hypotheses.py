@@ -190,7 +190,12 @@ def middle(run: Run) -> float:
 
 
 def settled(percent: float) -> Condition:
-    """The slowest mode is alone, by the run's own curvatures."""
+    """The slowest mode is alone, by the run's own curvatures.
+
+    A claim on a rate asks for a third of its tolerance. One on the scaling with alpha^2 asks for
+    twice as much as half its tolerance: the run with the least alpha is the least settled, and
+    moves the slope through four alphas between 0.5 and 0.2 by 0.44 of its own deviation.
+    """
 
     def test(run: Run) -> bool:
         t = np.atleast_1d(run.quantities["t"])

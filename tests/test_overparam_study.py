@@ -111,6 +111,8 @@ def chosen(claim: Claim) -> list[Mapping[str, Any]]:
         (given.START, BASE, {"alpha": 0.5}, {"alpha": 0.51}),
         (given.MEASURED, BASE, {"m": 540}, {"m": 539}),
         (given.SLOWER_THAN_SIGNAL, BASE, {"alpha": 0.5}, {"alpha": 0.5, "kappa": 1.01}),
+        (given.OUTSIDE, BASE, {"r": 39}, {"r": 40}),
+        (given.OUTSIDE_BOTH, BASE, {"n1": 5}, {"n1": 4}),
         # beta^2 = 1/6, sigma_1^2 / beta^2 = 6, the slowest is 1/6: eta <= 2 / (19/3).
         (given.MODIFIED_STEP, {**MODIFIED, "kappa": 3.0, "balance": 0.5}, {"eta": 0.315},
          {"eta": 0.316}),

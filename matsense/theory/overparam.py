@@ -52,7 +52,7 @@ def exact_rate(eta: Scalar, sigma_r: Scalar) -> Scalar:
     """sym-exact, asym-exact (k = r): e_t decays by -2 ln(1 - eta sigma_r) a step.
 
     Derived: near Sigma the rows of the factors outside the signal shrink by 1 - eta sigma_r a step,
-    which is the slowest mode of either factorisation.
+    which is the slowest mode of either factorisation if there are such rows, r < min(n1, n2).
     """
     return -2 * jnp.log1p(-eta * sigma_r)
 
@@ -125,7 +125,8 @@ def modified_step_limit(beta_squared: float, sigma_r: float) -> float:
 
 
 # A run is near enough to its limit for its curvature there if ||F G^T - Sigma||_2 is at most this
-# share of the smallest curvature; what is left after three Gauss-Newton steps is of second order.
+# share of s^2, s the least singular value that its factors keep: Gauss-Newton steps then lead to
+# the limit, with an error of second order.
 NEAR = 0.1
 
 

@@ -83,6 +83,14 @@ SLOWER_THAN_SIGNAL = given(
     "k > r: alpha^2 <= sigma_r / 4, so that the null directions are slower than the signal",
     lambda p: exact(p) or modified(p) or p["alpha"] ** 2 <= 0.25 / p["kappa"],
 )
+OUTSIDE = given(
+    "r < min(n1, n2): the laws are those of rows outside the signal",
+    lambda p: p["r"] < min(sizes(p)),
+)
+OUTSIDE_BOTH = given(
+    "k < n1, r < n2: after the step both factors have directions outside the other",
+    lambda p: p["k"] < sizes(p)[0] and p["r"] < sizes(p)[1],
+)
 MODIFIED_STEP = given(
     "eta <= 2 / (beta^2 + sigma_1^2 / beta^2 + min(beta^2, sigma_r^2 / beta^2)) where there is a "
     "modified step",
@@ -154,8 +162,8 @@ AFTER_STEP = nats(
 # Events.
 
 NEAR_LIMIT = happened(
-    "the run comes near a limit of linear convergence: ||F G^T - Sigma||_2 <= 0.1 of the smallest "
-    "curvature there",
+    "the run comes near a limit of linear convergence: ||F G^T - Sigma||_2 <= 0.1 s^2, s the least "
+    "of the k + r singular values that its factors keep",
     lambda run: bool(run.quantities["near_limit"] > 0),
 )
 SMALL_IMBALANCE = happened(

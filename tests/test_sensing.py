@@ -73,11 +73,13 @@ def test_squared_error_is_exact_near_the_truth() -> None:
         ({"kappa": 0.5}, "kappa = 0.5"),
         ({"kappa": float("nan")}, "kappa = nan"),
         ({"m": 0}, "m = 0"),
+        ({"r": 1, "kappa": 3.0}, "kappa = 3.0 at r = 1"),
     ],
 )
 def test_impossible_sizes_are_refused_with_the_value_and_a_remedy(sizes: dict, word: str) -> None:
     good = {"n1": 50, "n2": 40, "r": 3, "k": 4, "kappa": 1.0, "m": 100}
     sensing.check_sizes(**good)
+    sensing.check_sizes(**(good | {"r": 1}))
     with pytest.raises(InvalidInput, match="give") as caught:
         sensing.check_sizes(**(good | sizes))
     assert word in str(caught.value)

@@ -124,7 +124,10 @@ def measured(
 
 
 def check_sizes(n1: int, n2: int, r: int, k: int, kappa: float, m: int | None = None) -> None:
-    """Raises `InvalidInput` for sizes outside 1 <= r <= k <= min(n1, n2), n >= 2, kappa, m >= 1."""
+    """Raises `InvalidInput` for sizes outside 1 <= r <= k <= min(n1, n2), n >= 2, kappa, m >= 1.
+
+    With r = 1 kappa = sigma_1 / sigma_r is 1: there is no other value that an instance could have.
+    """
     n = min(n1, n2)
     rules = [
         (n < 2, f"n = {n}", "a matrix needs n >= 2", "give n = 2 or more"),
@@ -136,6 +139,12 @@ def check_sizes(n1: int, n2: int, r: int, k: int, kappa: float, m: int | None = 
             f"kappa = {kappa}",
             "kappa = sigma_1 / sigma_r is finite and at least 1",
             "give kappa >= 1",
+        ),
+        (
+            r == 1 and kappa != 1,
+            f"kappa = {kappa} at r = 1",
+            "one singular value has kappa = 1",
+            "give kappa = 1 or r >= 2",
         ),
         (m is not None and m < 1, f"m = {m}", "at least one measurement is needed", "give m >= 1"),
     ]

@@ -94,6 +94,8 @@ def symmetric_exponent(ax: Axes, runs: list[Run]) -> None:
         if k == same[0].params["r"]:
             continue
         t = same[0].quantities["t"][1:]
+        if len(t) < 2:
+            continue  # one step has no slope
         errors = drawing.stack(same, lambda run: run.quantities["squared_error"][1:])
         slope = np.stack([-local_exponent(t, error) for error in errors])
         drawing.traces(ax, t, slope, index, f"k = r + {k - same[0].params['r']}")

@@ -114,7 +114,7 @@ sweeps = (
         trials.asymmetric_measured,
         trials.asymmetric_trial,
         after=trials.limit_rate,
-        shape={**SMALL_RECTANGLE, "steps": (5_000,)},
+        shape={**SMALL_RECTANGLE, "steps": (10_000,)},
         instance={"kappa": (1.0,), "m": (750, 1500, 6000)},
         lane={"k": (3, 4, 5), "alpha": (0.5, 0.35, 0.25, 0.2)},
         lanes_wide=16,

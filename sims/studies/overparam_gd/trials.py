@@ -116,10 +116,9 @@ def one_step_trial(
 
     ticks = _exponential_ticks(steps)
     final, recorded = run(solver, solver.init(*start), ticks, record)
-    signal_rows = problem.truth.U.T @ final.factors.F
     return {
         "t": jnp.asarray(ticks),
-        "null_imbalance": theory.null_imbalance(*start, signal_rows, k),
+        **_imbalance(problem, start, final.factors, k),
         "switched_at": final.switched_at,
         "F": final.factors.F,
         "G": final.factors.G,
@@ -135,10 +134,26 @@ def without_factors(problem: Sensing, quantities: dict[str, np.ndarray]) -> dict
 def limit_rate(
     problem: Sensing, quantities: dict[str, np.ndarray], k: int, r: int, eta: float
 ) -> dict[str, np.ndarray]:
-    """Host stage: the linear rate at the run's own limit, in place of its final factors."""
+    """Host stage: in place of the final factors, the linear rate at the limit that they are near.
+
+    `near_limit` is 0 for a run that is not near one of linear convergence; it has no limit rate.
+    `settled` is the share that the limit's rate has in the local rate at each tick, counted from
+    the modified step where there is one.
+    """
     F, G = quantities["F"][:, :k], quantities["G"][:, :k]
-    rate = theory.limit_rate(eta, F, G, r, normal_matrix(problem.operator))
-    return {**without_factors(problem, quantities), "limit_rate": np.asarray(rate)}
+    Sigma = np.asarray(problem.truth.matrix.dense())
+    curvatures = theory.limit_curvatures(F, G, Sigma, r, normal_matrix(problem.operator))
+    rate = theory.limit_rate(eta, curvatures)
+    stored = without_factors(problem, quantities)
+    if not np.isfinite(rate):
+        return {**stored, "near_limit": np.asarray(0.0)}
+    since = np.maximum(quantities["t"] - np.maximum(quantities.get("switched_at", 0), 0), 0)
+    return {
+        **stored,
+        "near_limit": np.asarray(1.0),
+        "limit_rate": np.asarray(rate),
+        "settled": theory.settled_share(eta, curvatures, since),
+    }
 
 
 def _start(problem: Sensing, key: Any, k: Array, width: int, alpha: Array) -> Factors:
@@ -156,13 +171,23 @@ def _descend(problem: Sensing, start: Factors, k: Array, eta: Array, steps: int)
 
     ticks = _exponential_ticks(steps)
     final, recorded = run(solver, solver.init(*start), ticks, record)
-    null_imbalance = theory.null_imbalance(*start, problem.truth.U.T @ final.F, k)
     return {
         "t": jnp.asarray(ticks),
-        "null_imbalance": null_imbalance,
+        **_imbalance(problem, start, final, k),
         "F": final.F,
         "G": final.G,
         **recorded,
+    }
+
+
+def _imbalance(problem: Sensing, start: Factors, final: Factors, k: Array) -> Quantities:
+    """||D_0||_2, and the extreme eigenvalues of D_0 on the null spaces of the signal rows."""
+    of_F = theory.null_imbalances(*start, problem.truth.U.T @ final.F, k)
+    of_G = theory.null_imbalances(*start, problem.truth.V.T @ final.G, k)
+    return {
+        "imbalance": jnp.linalg.norm(imbalance(*start), 2),
+        "null_of_F": jnp.stack(of_F),
+        "null_of_G": jnp.stack(of_G),
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from matsense.claims import Run
 from matsense.errors import InvalidInput
-from sims.studies.robust_subgm import laws
+from sims.studies.robust_subgm import hypotheses, laws
 from sims.studies.robust_subgm.paper import READ_OFF, SWEEPS, tuned
 from sims.studies.robust_subgm.sweeps import sweeps
 from sims.sweep import command
@@ -63,7 +63,7 @@ def test_what_is_read_off_a_run() -> None:
     assert laws.recovered(run) == 1.0
     assert laws.achieved_exponent(run) == pytest.approx(1.2)
     assert laws.rebound(run) == 1.0
-    assert laws.group(run.params) == pytest.approx(0.81 * 50)
+    assert hypotheses.group(run.params) == pytest.approx(0.81 * 50)
     assert laws.as_the_group_says(run) == 1.0
     assert laws.as_the_group_says(a_run(p=0.9)) == 0.0
     assert laws.as_the_group_says(a_run(p=0.9, error=1.0)) == 1.0

@@ -3,6 +3,36 @@
 from matsense.claims import Claim, given, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.concentration import A_DEPENDENT
+from sims.studies.robust_subgm.hypotheses import (
+    ABOVE_ROUNDING,
+    DENSE,
+    ENOUGH_DATA,
+    FELL,
+    FELL_TO_TENTH,
+    LARGE_OUTLIERS,
+    NO_DENSE_NOISE,
+    ONE,
+    OUTLIERS,
+    RECOVERY,
+    RESOLVED,
+    SPENT,
+    SPENT_FOR_ALPHA,
+    SPENT_FOR_RECOVERY,
+    STABLE,
+    TIED,
+    Params,
+    corrupted,
+    exponent_at_least,
+    frozen,
+    group,
+    over,
+    settled,
+    spent,
+    spent_for_alpha,
+    spent_for_recovery,
+    travel,
+    travelling,
+)
 from sims.studies.robust_subgm.laws import (
     DEFICIT,
     DEFICIT_IN_M,
@@ -13,20 +43,25 @@ from sims.studies.robust_subgm.laws import (
     TIME,
     achieved_exponent,
     as_the_group_says,
-    corrupted,
-    enough,
-    frozen,
     gaussian_law,
-    gentle,
     log_inverse,
     loss_ratio,
-    over,
     rebound,
-    travelled,
-    travelling,
 )
 
-TIED = "rho tied to alpha, (0.65 - 1/2) log(1/alpha) >= 1"
+# Errors that scale with alpha: recovered runs, at the end of their travel.
+IN_ALPHA = (*TIED, NO_DENSE_NOISE, RESOLVED, exponent_at_least(0.5), SPENT, FELL)
+
+
+def untied(p: Params) -> bool:
+    """rho given whatever alpha, and its travel spent to 1%."""
+    return spent(p, 0.01)
+
+
+def stuck(p: Params) -> bool:
+    """Too small a travel, all of it spent: more steps would change nothing."""
+    return frozen(p) and spent_for_recovery(p)
+
 
 claims = (
     Claim(
@@ -42,10 +77,10 @@ claims = (
         0.32,
         trend=DEFICIT_IN_M,
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("fixed_rho"),
+        hypotheses=IN_ALPHA,
+        control=of("fixed_rho", where=untied),
         control_of="rho the same for all alpha",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "alpha-error/law",
@@ -60,8 +95,12 @@ claims = (
         0.25,
         trend=DEFICIT,
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("fixed_rho"),
+        hypotheses=(
+            *IN_ALPHA,
+            LARGE_OUTLIERS,
+            given("d >= 10, where the noise's spectrum has an edge", lambda p: p["d"] >= 10),
+        ),
+        control=of("fixed_rho", where=untied),
         control_of="rho the same for all alpha",
         source="derived",
     ),
@@ -77,10 +116,10 @@ claims = (
         2.0,
         trend=RANK_FREE,
         mode=("with probability", 0.5),
-        hypotheses=(given(TIED, travelled),),
-        control=of("sensing", where=lambda p: p["k"] <= 2),
+        hypotheses=IN_ALPHA,
+        control=of("sensing", where=lambda p: p["k"] <= 2 and spent_for_alpha(p)),
         control_of="r' = r among the ranks, which has no residual block",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "any-noise",
@@ -92,12 +131,11 @@ claims = (
         OVER_RECOVERED,
         "at most",
         1.0,
-        hypotheses=(
-            given("(1 - p)^2 m / (d r) >= 8, chosen after a first look; alpha = 1e-5", enough),
-        ),
-        control=of("gaussian", where=frozen),
+        hypotheses=(*RECOVERY, ENOUGH_DATA, SPENT_FOR_RECOVERY),
+        remark="the constant 8 was chosen after a first look",
+        control=of("gaussian", where=stuck),
         control_of="travel too small: B = 0.3 log(1/alpha), at p = 0",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "any-noise/collapse",
@@ -110,8 +148,14 @@ claims = (
         "at least",
         1.0,
         mode=("with probability", 0.9),
-        remark="the constant 3 was chosen after a first look; p = 0.5 to 0.9",
-        control=of("recovery", where=lambda p: p["scale"] == 0),
+        remark="the constant 3 was chosen after a first look",
+        hypotheses=(
+            *RECOVERY,
+            given("p between 0.5 and 0.9", lambda p: 0.5 <= p["p"] <= 0.9),
+            given("outliers of size 10 or more", lambda p: p["scale"] >= 10),
+            SPENT_FOR_RECOVERY,
+        ),
+        control=of("recovery", where=lambda p: p["scale"] == 0 and spent_for_recovery(p)),
         control_of="outliers of size 0: p does nothing, so the group must not decide",
         source="derived",
     ),
@@ -125,13 +169,18 @@ claims = (
         OVER_RECOVERED,
         "at most",
         1.0,
-        hypotheses=(given("p = 0.3, 0.7; d = 20, r = 1, m = 2000", enough),),
+        hypotheses=(*RECOVERY, ENOUGH_DATA, SPENT_FOR_RECOVERY),
         control=of(
             "laws",
-            where=lambda p: p["law"] == "adversarial" and p["scale"] == 1 and p["p"] == 0.7,
+            where=lambda p: (
+                p["law"] == "adversarial"
+                and p["scale"] == 1
+                and p["p"] == 0.7
+                and spent_for_recovery(p)
+            ),
         ),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "any-noise/agree",
@@ -152,6 +201,7 @@ claims = (
         trend=Trend("invariance", "law"),
         mode="in the mean",
         remark="p = 0.3; different draws of A",
+        hypotheses=(*RECOVERY, ENOUGH_DATA, SPENT, FELL),
         control=of(
             "laws",
             where=lambda p: (
@@ -159,7 +209,7 @@ claims = (
             ),
         ),
         control_of="against " + A_DEPENDENT,
-        source="recalled",
+        source="derived",
     ),
     Claim(
         "iterations",
@@ -174,10 +224,10 @@ claims = (
         0.1,
         trend=Trend("scaling", "alpha", read=log_inverse),
         mode="in the mean",
-        hypotheses=(given(TIED + ", derived exponent of the error >= 1.25", gentle),),
-        control=of("noiseless"),
+        hypotheses=(*TIED, NO_DENSE_NOISE, ABOVE_ROUNDING, exponent_at_least(1.25), SPENT),
+        control=of("noiseless", where=settled),
         control_of="the noiseless rule, linear once near: log(1/alpha)",
-        source="recalled",
+        source="derived",
     ),
     Claim(
         "iterations/stays",
@@ -189,10 +239,10 @@ claims = (
         recorded(rebound),
         "at most",
         2.0,
-        hypotheses=(given(TIED, travelled),),
-        control=of("methods", where=lambda p: p["method"] == "l2" and corrupted(p) and over(p)),
+        hypotheses=(*TIED, NO_DENSE_NOISE, exponent_at_least(0.5), SPENT, FELL),
+        control=of("overfitting", where=lambda p: corrupted(p) and over(p)),
         control_of="GD on the l2 loss under outliers",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "gaussian/nu",
@@ -207,10 +257,10 @@ claims = (
         0.05,
         trend=Trend("scaling", "nu"),
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("gaussian", where=frozen),
+        hypotheses=DENSE,
+        control=of("gaussian", where=stuck),
         control_of="travel too small",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "gaussian/m",
@@ -225,10 +275,10 @@ claims = (
         0.15,
         trend=Trend("scaling", "m"),
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("gaussian", where=frozen),
+        hypotheses=DENSE,
+        control=of("gaussian", where=stuck),
         control_of="travel too small",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "gaussian/constant",
@@ -242,8 +292,8 @@ claims = (
         gaussian_law,
         0.1,
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("gaussian", where=frozen),
+        hypotheses=DENSE,
+        control=of("gaussian", where=stuck),
         control_of="travel too small",
         source="derived",
     ),
@@ -260,10 +310,10 @@ claims = (
         0.2,
         trend=Trend("invariance", "alpha"),
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("sensing", where=lambda p: over(p) and not corrupted(p)),
+        hypotheses=(*DENSE, FELL_TO_TENTH),
+        control=of("sensing", where=lambda p: over(p) and not corrupted(p) and spent_for_alpha(p)),
         control_of="no dense noise",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "gaussian/rank",
@@ -278,10 +328,10 @@ claims = (
         0.2,
         trend=RANK_FREE,
         mode="in the mean",
-        hypotheses=(given(TIED, travelled),),
-        control=of("sensing", where=lambda p: not corrupted(p)),
+        hypotheses=(*DENSE, FELL_TO_TENTH),
+        control=of("sensing", where=lambda p: not corrupted(p) and spent_for_alpha(p)),
         control_of="no dense noise, where r' = r has no floor of its own",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "landscape/loss",
@@ -294,9 +344,24 @@ claims = (
         "at most",
         0.99,
         mode="in the mean",
-        control=of("landscape", where=lambda p: p["alpha"] < 1),
+        hypotheses=(
+            ONE,
+            STABLE,
+            NO_DENSE_NOISE,
+            OUTLIERS,
+            given("r' = d", lambda p: p["k"] == p["d"]),
+            given("travel B >= 5", lambda p: travel(p) >= 5),
+            given(
+                "(1 - p) m < d (d + 1) / 2: fewer clean measurements than unknowns",
+                lambda p: (1 - p["p"]) * p["m"] < p["d"] * (p["d"] + 1) / 2,
+            ),
+            SPENT_FOR_RECOVERY,
+        ),
+        control=of(
+            "landscape", where=lambda p: p["alpha"] < 1 and corrupted(p) and spent_for_recovery(p)
+        ),
         control_of="the small start",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "landscape/truth",
@@ -309,9 +374,14 @@ claims = (
         "at most",
         1.0,
         mode="in the mean",
-        control=of("landscape", where=lambda p: p["alpha"] == 1),
+        hypotheses=(
+            *RECOVERY,
+            given("(1 - p)^2 m / (d r) >= 5, chosen after a first look", lambda p: group(p) >= 5),
+            SPENT_FOR_RECOVERY,
+        ),
+        control=of("landscape", where=lambda p: p["alpha"] == 1 and spent_for_recovery(p)),
         control_of="the large start",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "l1-vs-l2",
@@ -323,9 +393,9 @@ claims = (
         OVER_ALPHA,
         "at most",
         1.0,
-        hypotheses=(given("(1 - p)^2 m / (d r) >= 8", enough),),
+        hypotheses=(*TIED, NO_DENSE_NOISE, ABOVE_ROUNDING, exponent_at_least(1), SPENT_FOR_ALPHA),
         control=of("methods", where=lambda p: p["method"] == "l2" and corrupted(p)),
         control_of="GD on the l2 loss, same instances' law and start",
-        source="recalled",
+        source="stated",
     ),
 )

@@ -155,7 +155,10 @@ claims = (
         "at most",
         1.0,
         remark="spectral norm (Frobenius: up to sqrt(k - r) larger); Algorithm 2's start",
-        hypotheses=EXPECTED,
+        hypotheses=(
+            *EXPECTED,
+            given("m >= 20 d, so that |U_0| <= alpha", lambda p: p["m"] >= 20 * p["d"]),
+        ),
         control=of("sensing", where=few),
         control_of=FEW,
         source="stated",

@@ -133,8 +133,8 @@ def trace(run: Run, quantity: str) -> np.ndarray:
 
 
 def fell(run: Run) -> bool:
-    """The error ended below 1% of its start."""
-    return bool(trace(run, "error")[-1] <= 0.01 * trace(run, "error")[0])
+    """The error ended below a tenth of its start."""
+    return bool(trace(run, "error")[-1] <= 0.1 * trace(run, "error")[0])
 
 
 def settled_into_the_residual(run: Run) -> bool:
@@ -167,6 +167,10 @@ MANY_MEASUREMENTS = given("m >= 20 d r", lambda p: p["m"] >= 20 * p["d"] * p["r"
 ROOM = given("m >= 2 d k", lambda p: p["m"] >= 2 * p["d"] * p["k"])
 
 SPENT = lasting("rho^T <= alpha^2 / 100", spent_for_alpha)
+SPENT_FOR_ERROR = lasting(
+    "rho^T <= 1% of alpha^(derived exponent)",
+    lambda p: spent(p, 0.01 * p["alpha"] ** exponent_law(p)),
+)
 SPENT_FOR_ALPHA = lasting("rho^T <= alpha / 10", lambda p: spent(p, 0.1 * p["alpha"]))
 SPENT_FOR_RECOVERY = lasting("rho^T <= 1e-4", spent_for_recovery)
 SPENT_FOR_NOISE = lasting(
@@ -174,11 +178,8 @@ SPENT_FOR_NOISE = lasting(
 )
 PAST_TRANSIENT = lasting("T >= 40 (kappa / eta) (log(1/alpha) + 1)", past_the_transient)
 
-FELL = happened("the error fell below 1% of its start", fell)
-FELL_TO_TENTH = happened(
-    "the error fell below a tenth of its start",
-    lambda run: bool(trace(run, "error")[-1] <= 0.1 * trace(run, "error")[0]),
-)
+FELL = happened("the error fell below a tenth of its start", fell)
+DRAWN = happened("an outlier was drawn", lambda run: bool(trace(run, "loss_at_truth")[-1] > 0))
 IN_RESIDUAL = happened(
     "over the last decade |E E^T| is at least 0.9 of the error", settled_into_the_residual
 )

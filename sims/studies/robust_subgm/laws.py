@@ -61,8 +61,9 @@ def achieved_exponent(run: Run) -> float:
 
 
 def loss_ratio(run: Run) -> float:
-    """f at the end over f at the truth."""
-    return last(run, "loss") / float(run.quantities["loss_at_truth"])
+    """f at the end over f at the truth; NaN where f is 0 there, since no outlier was drawn."""
+    best = float(run.quantities["loss_at_truth"])
+    return last(run, "loss") / best if best > 0 else math.nan
 
 
 def rebound(run: Run) -> float:
@@ -125,6 +126,8 @@ def gaussian_law(run: Run) -> float:
 
 
 ERROR = final("error")
+# What is left below rounding says nothing, and its ratios have no mean.
+ERROR_SEEN = recorded(lambda run: max(last(run), ROUNDING))
 TIME = time_to("error", lambda run: run.params["alpha"])
 OVER_RECOVERED = recorded(over_recovered)
 OVER_ALPHA = recorded(over_alpha)

@@ -82,7 +82,8 @@ def travelling(p: Params) -> bool:
 
 def spent(p: Params, left: float) -> bool:
     """At the horizon rho^T <= left: of the travel no more than this share is still to come."""
-    return bool(p["steps"] * math.log1p(-p["eta"] / travel(p)) <= math.log(left))
+    # In logarithms: rho^T and left may both be too small for a number, and left may have become 0.
+    return left > 0 and bool(p["steps"] * math.log1p(-p["eta"] / travel(p)) <= math.log(left))
 
 
 def spent_for_alpha(p: Params) -> bool:

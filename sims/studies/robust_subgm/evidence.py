@@ -120,7 +120,7 @@ def methods(ax: Axes, runs: list[Run]) -> None:
         "tied": "SubGM, tied $\\rho$",
         "noiseless": "SubGM, noiseless rule",
         "polyak": "SubGM, Polyak (told f*)",
-        "scaled": "ScaledSM (told f*)",
+        "scaled": "ScaledSM, damped (told f*)",
         "l2": "GD on the $\\ell_2$ loss",
     }
     for index, (name, label) in enumerate(names.items()):

@@ -96,6 +96,11 @@ def spent_for_recovery(p: Params) -> bool:
     return spent(p, 0.01 * RECOVERED)
 
 
+def stuck(p: Params) -> bool:
+    """Too small a travel, all of it spent: more steps would change nothing."""
+    return frozen(p) and spent_for_recovery(p)
+
+
 def exponent_law(p: Params) -> float:
     """The derived exponent of the final error in alpha; needs r = kappa = 1."""
     return 2 - theory.exponent_deficit(p["p"], p["m"], p["d"], p.get("budget", BUDGET))

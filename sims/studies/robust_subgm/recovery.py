@@ -1,11 +1,10 @@
-"""Claims on recovery from m measurements, [ma2023]: starts, ranks, noises, iterations."""
+"""Claims on recovery from m measurements, [ma2023]: starts, ranks, outliers, iterations."""
 
 from matsense.claims import Claim, given, of, recorded
 from matsense.trends import Trend
 from sims.studies.robust_subgm.concentration import A_DEPENDENT
 from sims.studies.robust_subgm.hypotheses import (
     ABOVE_ROUNDING,
-    DENSE,
     DRAWN,
     ENOUGH_DATA,
     FELL,
@@ -24,28 +23,25 @@ from sims.studies.robust_subgm.hypotheses import (
     Params,
     corrupted,
     exponent_at_least,
-    frozen,
     group,
     over,
     settled,
     spent,
     spent_for_alpha,
     spent_for_recovery,
+    stuck,
     travel,
-    travelling,
 )
 from sims.studies.robust_subgm.laws import (
     DEFICIT,
     DEFICIT_IN_M,
     ERROR,
-    ERROR_SEEN,
     OVER_ALPHA,
     OVER_RECOVERED,
     RANK_FREE,
     TIME,
     achieved_exponent,
     as_the_group_says,
-    gaussian_law,
     log_inverse,
     loss_ratio,
     rebound,
@@ -58,11 +54,6 @@ IN_ALPHA = (*TIED, NO_DENSE_NOISE, RESOLVED, exponent_at_least(0.5), SPENT, FELL
 def untied(p: Params) -> bool:
     """rho given whatever alpha, and its travel spent to 1%."""
     return spent(p, 0.01)
-
-
-def stuck(p: Params) -> bool:
-    """Too small a travel, all of it spent: more steps would change nothing."""
-    return frozen(p) and spent_for_recovery(p)
 
 
 claims = (
@@ -244,95 +235,6 @@ claims = (
         hypotheses=(*TIED, NO_DENSE_NOISE, exponent_at_least(0.5), SPENT, FELL),
         control=of("overfitting", where=lambda p: corrupted(p) and over(p)),
         control_of="GD on the l2 loss under outliers",
-        source="stated",
-    ),
-    Claim(
-        "gaussian/nu",
-        "ma2023, Cor 29",
-        r"dense noise: error $\sim\nu\sqrt{dr/m}$: in $\nu$",
-        "dense noise N(0, nu^2): final error ~ nu",
-        "exponent of the final error in nu",
-        of("gaussian", where=travelling),
-        ERROR,
-        "equals",
-        1.0,
-        0.05,
-        trend=Trend("scaling", "nu"),
-        mode="in the mean",
-        hypotheses=DENSE,
-        control=of("gaussian", where=stuck),
-        control_of="travel too small",
-        source="stated",
-    ),
-    Claim(
-        "gaussian/m",
-        "ma2023, Cor 29",
-        r"dense noise: error $\sim\nu\sqrt{dr/m}$: in $m$",
-        "dense noise: final error ~ 1/sqrt(m)",
-        "exponent of the final error in m",
-        of("gaussian", where=travelling),
-        ERROR,
-        "equals",
-        -0.5,
-        0.15,
-        trend=Trend("scaling", "m"),
-        mode="in the mean",
-        hypotheses=DENSE,
-        control=of("gaussian", where=stuck),
-        control_of="travel too small",
-        source="stated",
-    ),
-    Claim(
-        "gaussian/constant",
-        "derived: matsense.theory.robust.gaussian_limit",
-        r"error $\to\nu\sqrt{\pi d/(2m)}$, the sample median's",
-        "dense noise: final error = nu sqrt(pi d / (2 m)), r = 1",
-        "final error / nu sqrt(pi d / (2 m))",
-        of("gaussian", where=travelling),
-        ERROR,
-        "equals",
-        gaussian_law,
-        0.1,
-        mode="in the mean",
-        hypotheses=DENSE,
-        control=of("gaussian", where=stuck),
-        control_of="travel too small",
-        source="derived",
-    ),
-    Claim(
-        "gaussian/start",
-        "ma2023, Cor 29",
-        r"dense noise: the error is independent of $\alpha$",
-        "dense noise: final error independent of alpha",
-        "largest / smallest error over alpha",
-        of("gaussian", where=travelling),
-        ERROR,
-        "at most",
-        1.0,
-        0.2,
-        trend=Trend("invariance", "alpha"),
-        mode="in the mean",
-        hypotheses=(*DENSE, FELL),
-        control=of("sensing", where=lambda p: over(p) and not corrupted(p) and spent_for_alpha(p)),
-        control_of="no dense noise",
-        source="stated",
-    ),
-    Claim(
-        "gaussian/rank",
-        "ma2023, Cor 29",
-        r"dense noise: the error is independent of $r'$, $r'=r$ included",
-        "dense noise: final error independent of r' = r and d",
-        "largest / smallest error over r'",
-        of("gaussian", where=travelling),
-        ERROR_SEEN,
-        "at most",
-        1.0,
-        0.2,
-        trend=RANK_FREE,
-        mode="in the mean",
-        hypotheses=(*DENSE, FELL),
-        control=of("sensing", where=lambda p: not corrupted(p) and spent_for_alpha(p)),
-        control_of="no dense noise, where r' = r has no floor of its own",
         source="stated",
     ),
     Claim(

@@ -1,29 +1,47 @@
 """The spectral norm of a symmetric matrix by repeated squaring, with a certified error."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-SQUARINGS = 7
+# Relative error at which squaring stops, and the number of squarings at which it stops anyhow:
+# eigenvalues that crowd within about 1e-6 of the norm are then known to ln(d) / 2^23 < 1e-6.
+TOLERANCE = 1e-8
+SQUARINGS = 22
+Carry = tuple[Array, Array, Array, Array]
 
 
-def spectral_norm(Q: Float[Array, "d d"], squarings: int = SQUARINGS) -> Float[Array, ""]:
-    """||Q||_2 of a symmetric Q to a relative error below d^(2^-(squarings + 2)) - 1.
+def spectral_norm(Q: Float[Array, "d d"]) -> Float[Array, ""]:
+    """||Q||_2 of a symmetric Q from below, to a certified relative error of 1e-8 (1e-6 at worst).
 
-    Derived: with q = 2^squarings, ||Q||_2 <= ||Q^q||_F^(1/q) <= d^(1/(2q)) ||Q||_2, since the
-    Frobenius norm lies between the spectral norm and sqrt(d) times it. The geometric middle of the
-    bracket is returned: 7 squarings give 0.6% at d = 20, 0.8% at d = 50, for every Q; the powers
-    are renormalised as they go, so nothing overflows. Eight small products cost a tenth of an
-    eigendecomposition, run in lanes, and need no start that could miss the eigenvector.
-    A zero matrix has norm 0.
+    Derived: with q = 2^s, S_q = ||Q^(q/2)||_F^2 is the sum of the |eigenvalues| to the power q, so
+
+        S_2q / S_q <= ||Q||_2^q <= sqrt(S_2q),
+
+    a bracket of relative width log(S_q / sqrt(S_2q)) / q <= ln(d) / (2 q), known as it goes. The
+    lower end is returned once the width is below 1e-8 (all but the eigenvalues of largest modulus
+    have died out: some 9 squarings for noise), or after 22 squarings, where it is below 1e-6 for
+    every Q with d < 4000. The lower end is exact for any multiplicity, +-lambda included. The
+    powers are renormalised, so nothing overflows. It runs in lanes, where it costs a fifth of an
+    eigendecomposition. A zero matrix has norm 0, one with a NaN or an infinity has norm NaN.
     """
-    size = jnp.linalg.norm(Q)
-    P = Q / jnp.where(size > 0, size, 1.0)
-    log_norm, weight = jnp.log(size), 1.0
-    for _ in range(squarings):
+    size = jnp.max(jnp.abs(Q))
+    P = Q / jnp.where(size == 0, 1.0, size)
+    norm = jnp.linalg.norm(P)
+    norm = jnp.where(size == 0, 1.0, norm)
+    zero = jnp.zeros_like(norm)
+
+    # P = Q^q / ||Q^q||_F, upper = log ||Q^q||_F / q, and the width of the bracket.
+    def square(carry: Carry) -> Carry:
+        count, P, upper, _ = carry
         P = P @ P
-        scale = jnp.linalg.norm(P)
-        P = P / jnp.where(scale > 0, scale, 1.0)
-        weight = weight / 2
-        log_norm = log_norm + weight * jnp.log(scale)
-    middle = Q.shape[0] ** (-weight / 4)
-    return jnp.where(size > 0, middle * jnp.exp(log_norm), 0.0)
+        norm = jnp.linalg.norm(P)
+        share = jnp.log(norm) * 0.5 ** (count + 1).astype(norm.dtype)
+        return count + 1, P / norm, upper + share, -share
+
+    def unknown(carry: Carry) -> Array:
+        return (carry[3] > TOLERANCE) & (carry[0] < SQUARINGS)
+
+    start = (jnp.array(0), P / norm, jnp.log(norm), jnp.where(size == 0, zero, zero + jnp.inf))
+    _, _, upper, width = jax.lax.while_loop(unknown, square, start)
+    return size * jnp.exp(upper - width)

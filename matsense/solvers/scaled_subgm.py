@@ -1,4 +1,4 @@
-"""ScaledSM, the preconditioned sub-gradient method of [tong2021], damped for surplus columns."""
+"""ScaledSM, the preconditioned sub-gradient method of [tong2021], with damping on request."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,13 +7,14 @@ from matsense.problems.corruption import Expected, Robust
 from matsense.solvers import Solver
 
 
-def scaled_subgm(problem: Robust | Expected) -> Solver:
+def scaled_subgm(problem: Robust | Expected, damping: float | Float[Array, ""] = 0.0) -> Solver:
     """U <- U - eta_t D_t (U^T U + lambda_t I)^-1 with Polyak's eta_t in the scaled metric.
 
-    eta_t = (f - f*) / ||D_t (U^T U + lambda_t I)^(-1/2)||_F^2, [tong2021] (symmetric form). f* is
-    the loss at the truth, so the method is told more than SubGM. With more columns than the truth's
-    rank U^T U becomes singular; lambda_t = f - f*, which is of the order of the error, is the
-    damping of [zhang2021]. Zero columns stay zero.
+    eta_t = (f - f*) / ||D_t (U^T U + lambda_t I)^(-1/2)||_F^2, [tong2021] (symmetric form), where
+    lambda_t = 0 and U has as many columns as the truth has rank. f* is the loss at the truth, so
+    the method is told more than SubGM. With more columns U^T U becomes singular as the truth is
+    approached: lambda_t = damping (f - f*), which is of the order of the error, is then the remedy
+    of [zhang2021] (damping = 1). It is not part of [tong2021]. Zero columns stay zero.
     """
 
     def init(U: Float[Array, "d width"]) -> Float[Array, "d width"]:
@@ -23,10 +24,11 @@ def scaled_subgm(problem: Robust | Expected) -> Solver:
         f, Q = problem.look(U)
         above = jnp.maximum(f - problem.loss_at_truth, 0.0)
         gram = U.T @ U
-        # Below rounding of U^T U no damping is seen: the floor only keeps the inverse finite.
-        damping = above + 1e-15 * (jnp.trace(gram) + jnp.finfo(U.dtype).tiny)
+        # The floor keeps the inverse finite where columns are zero; it is below the rounding of
+        # U^T U, so where the published rule is defined it does nothing.
+        shift = damping * above + 1e-15 * (jnp.trace(gram) + jnp.finfo(U.dtype).tiny)
         D = 2 * (Q @ U)
-        scaled = jnp.linalg.solve(gram + damping * jnp.eye(U.shape[1]), D.T).T
+        scaled = jnp.linalg.solve(gram + shift * jnp.eye(U.shape[1]), D.T).T
         size = jnp.sum(D * scaled)
         return U - above / jnp.where(size > 0, size, 1.0) * scaled
 

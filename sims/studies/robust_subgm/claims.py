@@ -5,6 +5,6 @@ Neither judged nor drawn: the powers of kappa and r in the number of iterations 
 upper bounds with hidden constants; all claims on measurements are judged at r = 1.
 """
 
-from sims.studies.robust_subgm import concentration, recovery
+from sims.studies.robust_subgm import concentration, dense_noise, recovery
 
-claims = (*concentration.claims, *recovery.claims)
+claims = (*concentration.claims, *recovery.claims, *dense_noise.claims)

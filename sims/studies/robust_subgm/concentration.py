@@ -2,26 +2,40 @@
 
 from matsense.claims import Claim, given, of, recorded
 from matsense.trends import Trend
+from sims.studies.robust_subgm.hypotheses import (
+    BEFORE_THE_TAIL,
+    EXPECTED,
+    ROOM,
+    Params,
+    before_the_tail,
+    corrupted,
+    over,
+    roomy,
+    spectral,
+    spent_for_alpha,
+    well_seen,
+)
 from sims.studies.robust_subgm.laws import (
     ALPHA,
     ERROR,
     RANK_FREE,
-    before_the_tail,
     clean_share,
-    corrupted,
     delta_in_units,
-    over,
     over_bound,
     over_curve,
     phi,
-    roomy,
-    spectral,
-    well_seen,
     within_three,
 )
 
 DELTA = recorded(lambda run: float(run.quantities["delta"]))
 A_DEPENDENT = "outliers that depend on A (a wrong low-rank matrix)"
+FEW = "m = 500 measurements in place of the expectation"
+
+
+def few(p: Params) -> bool:
+    """500 measurements, and the run is over: its error is not that of the expected loss."""
+    return over(p) and p["m"] == 500 and spent_for_alpha(p)
+
 
 claims = (
     Claim(
@@ -39,7 +53,7 @@ claims = (
         hypotheses=(given("phi is at least 20 standard errors", well_seen),),
         control=of("scaling", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "scaling/spread",
@@ -53,9 +67,10 @@ claims = (
         0.98,
         # Lanes of a seed share their A: their common luck must not count as many runs'.
         mode="in the mean",
+        hypotheses=(given("m >= 100", lambda p: p["m"] >= 100),),
         control=of("scaling", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="derived",
     ),
     Claim(
         "sign-rip/m",
@@ -71,9 +86,10 @@ claims = (
         trend=Trend("scaling", "m"),
         mode="in the mean",
         remark="delta is a lower bound: searched over X, exact over Y",
+        hypotheses=(ROOM,),
         control=of("deviation", where=lambda p: p["law"] == "adversarial" and corrupted(p)),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "sign-rip/p",
@@ -88,9 +104,10 @@ claims = (
         trend=Trend("scaling", "p", read=clean_share),
         mode="in the mean",
         remark="outliers N(0, 100); delta is a lower bound",
+        hypotheses=(ROOM,),
         control=of("deviation", where=lambda p: p["law"] == "adversarial"),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "sign-rip/size",
@@ -102,12 +119,13 @@ claims = (
         recorded(delta_in_units),
         "at most",
         3.0,
+        hypotheses=(ROOM,),
         control=of(
             "deviation",
             where=lambda p: p["law"] == "adversarial" and p["p"] >= 0.6 and roomy(p),
         ),
         control_of=A_DEPENDENT,
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "sign-rip/l2",
@@ -121,9 +139,10 @@ claims = (
         1.0,
         0.2,
         trend=Trend("invariance", "scale"),
+        hypotheses=(ROOM,),
         control=of("blow_up", where=lambda p: p["loss"] == "l2" and p["scale"] >= 10),
         control_of="the l2 loss's gradient",
-        source="recalled",
+        source="stated",
     ),
     Claim(
         "population",
@@ -136,9 +155,13 @@ claims = (
         "at most",
         1.0,
         remark="spectral norm (Frobenius: up to sqrt(k - r) larger); Algorithm 2's start",
-        control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
-        control_of="m = 500 measurements in place of the expectation",
-        source="recalled",
+        hypotheses=(
+            *EXPECTED,
+            given("m >= 20 d, so that |U_0| <= alpha", lambda p: p["m"] >= 20 * p["d"]),
+        ),
+        control=of("sensing", where=few),
+        control_of=FEW,
+        source="stated",
     ),
     Claim(
         "population/curve",
@@ -151,8 +174,9 @@ claims = (
         "equals",
         1.0,
         0.03,
-        control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
-        control_of="m = 500 measurements in place of the expectation",
+        hypotheses=EXPECTED,
+        control=of("sensing", where=few),
+        control_of=FEW,
         source="derived",
     ),
     Claim(
@@ -168,10 +192,10 @@ claims = (
         0.025,
         trend=ALPHA,
         mode="in the mean",
-        hypotheses=(given("eta alpha^2 T <= 0.05", before_the_tail),),
-        control=of("sensing", where=lambda p: over(p) and p["m"] == 500),
-        control_of="m = 500 measurements in place of the expectation",
-        source="recalled",
+        hypotheses=(*EXPECTED, BEFORE_THE_TAIL),
+        control=of("sensing", where=few),
+        control_of=FEW,
+        source="stated",
     ),
     Claim(
         "agnostic-rank/population",
@@ -186,13 +210,12 @@ claims = (
         trend=RANK_FREE,
         mode=("with probability", 0.5),
         hypotheses=(
-            given(
-                "Algorithm 2's start from m = 1000 measurements, eta alpha^2 T <= 0.05",
-                before_the_tail,
-            ),
+            *EXPECTED,
+            BEFORE_THE_TAIL,
+            given("a start from m >= 50 d measurements", lambda p: p["m"] >= 50 * p["d"]),
         ),
         control=of("population", where=lambda p: not spectral(p) and before_the_tail(p)),
         control_of="a Gaussian start, whose residual block fills all k - r directions",
-        source="recalled",
+        source="measured",
     ),
 )

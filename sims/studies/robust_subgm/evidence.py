@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from matsense.claims import Run
+from matsense.estimate import Estimate
 from matsense.theory import robust as theory
 from sims import drawing
 from sims.sections import section, values
+from sims.studies.robust_subgm import hypotheses
 from sims.studies.robust_subgm import laws as law
 
 
@@ -34,6 +36,11 @@ def dense_noise(ax: Axes, runs: list[Run]) -> None:
     drawing.legend(ax, "shifted apart") if chosen else drawing.empty(ax)
 
 
+def when(passage: Estimate) -> float:
+    """The time of a first passage, NaN where it lies beyond the horizon."""
+    return passage.value if passage.above == 0 else math.nan
+
+
 def iterations(ax: Axes, runs: list[Run]) -> None:
     """(j) iterations to error alpha, and to a recovered signal, against log(1/alpha)."""
     title = "iterations, p = 0, m = 1000, r' = 20"
@@ -44,12 +51,12 @@ def iterations(ax: Axes, runs: list[Run]) -> None:
         (
             ("error $\\alpha$, tied $\\rho$", tied, None),
             ("error $\\alpha$, noiseless rule", direct, None),
-            ("error 0.01, tied $\\rho$", tied, law.RECOVERED),
+            ("error 0.01, tied $\\rho$", tied, hypotheses.RECOVERED),
         )
     ):
         reached = law.TIME if level is None else law.time_to("error", level)
         times = [
-            [law.seen(reached(run)) for run in chosen if run.params["alpha"] == alpha]
+            [when(reached(run)) for run in chosen if run.params["alpha"] == alpha]
             for alpha in values(chosen, "alpha")
         ]
         x = [math.log(1 / alpha) for alpha in values(chosen, "alpha")]
@@ -113,7 +120,7 @@ def methods(ax: Axes, runs: list[Run]) -> None:
         "tied": "SubGM, tied $\\rho$",
         "noiseless": "SubGM, noiseless rule",
         "polyak": "SubGM, Polyak (told f*)",
-        "scaled": "ScaledSM (told f*)",
+        "scaled": "ScaledSM, damped (told f*)",
         "l2": "GD on the $\\ell_2$ loss",
     }
     for index, (name, label) in enumerate(names.items()):

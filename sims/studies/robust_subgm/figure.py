@@ -11,6 +11,7 @@ from matsense.judge import Verdict
 from matsense.theory import robust as theory
 from sims import drawing
 from sims.sections import section, values
+from sims.studies.robust_subgm import hypotheses
 from sims.studies.robust_subgm import laws as law
 from sims.studies.robust_subgm.evidence import (
     dense_noise,
@@ -223,7 +224,7 @@ def collapse(ax: Axes, runs: list[Run]) -> None:
     ]
     for index, (d, p) in enumerate(sorted({(run.params["d"], run.params["p"]) for run in chosen})):
         same = [run for run in chosen if (run.params["d"], run.params["p"]) == (d, p)]
-        groups = [law.group({**same[0].params, "m": m}) for m in values(same, "m")]
+        groups = [hypotheses.group({**same[0].params, "m": m}) for m in values(same, "m")]
         label = f"d = {d}, p = {p:g}"
         middle = [float(np.median(row)) for row in rows(same, "m", law.last)]
         ax.plot(
@@ -233,7 +234,7 @@ def collapse(ax: Axes, runs: list[Run]) -> None:
     if not chosen:
         drawing.empty(ax)
         return
-    ax.axhline(law.RECOVERED, color="0.4", linestyle=":", label="recovered below")
+    ax.axhline(hypotheses.RECOVERED, color="0.4", linestyle=":", label="recovered below")
     ax.axvline(law.DECISIVE, color="black", linestyle="--", linewidth=0.8, label="decisive: 3")
-    ax.axvline(law.ENOUGH, color="black", linewidth=0.8, label="enough: 8")
+    ax.axvline(hypotheses.ENOUGH, color="black", linewidth=0.8, label="enough: 8")
     drawing.legend(ax)

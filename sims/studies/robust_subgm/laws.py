@@ -1,8 +1,6 @@
-"""What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
+"""What is predicted of a run, and how it is measured: the vocabulary of the claims."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,93 +10,24 @@ from matsense.estimate import Estimate
 from matsense.rates import Fit
 from matsense.theory import robust as theory
 from matsense.trends import Nested, Trend
-from sims.studies.robust_subgm.sweeps import BUDGET
-
-Params = Mapping[str, Any]
+from sims.studies.robust_subgm.hypotheses import (
+    RECOVERED,
+    Params,
+    clean_law,
+    exponent_law,
+    gaussian_size,
+    group,
+)
 
 # Errors at or below this are rounding of U U^T in units of sigma_1 = 1, not a failure to converge.
 ROUNDING = 1e-14
-# An error below this counts as recovered where alpha is small enough: 10 alpha, or this.
-RECOVERED = 1e-2
-# Least (1 - p)^2 m / (d r) for which the theorem's "m at least ... up to logs" is taken to hold;
-# chosen after a first look at which groups fail (2 to 4).
-ENOUGH = 8.0
 # The value of the group at which half of the runs recover, chosen after the same look.
 DECISIVE = 3.0
 
 
-def over(p: Params) -> bool:
-    """k > r: there is a residual block."""
-    return bool(p["k"] > p["r"])
-
-
-def corrupted(p: Params) -> bool:
-    """Some measurements are outliers."""
-    return bool(p["p"] > 0)
-
-
-def group(p: Params) -> float:
-    """(1 - p)^2 m / (d r)."""
-    return theory.group(p["p"], p["m"], p["d"], p["r"])
-
-
-def spectral(p: Params) -> bool:
-    """Algorithm 2's start, for which ||U_0|| <= alpha."""
-    return bool(p["start"] == "spectral")
-
-
-def well_seen(p: Params) -> bool:
-    """phi in closed form is at least 20 of its standard errors, so a run sees it to 5%."""
-    value = theory.phi(clean_law(p), p["p"], p["scale"], p["nu"], 1.0)
-    return value >= 20 * theory.phi_error(value, p["m"])
-
-
-def clean_law(p: Params) -> str:
-    """The outliers' law; for outliers that depend on A, what they pass for."""
-    return "gaussian" if p["law"] == "adversarial" else str(p["law"])
-
-
-def roomy(p: Params) -> bool:
-    """m >= 100 d k, where a bias of Q stands out of its noise."""
-    return bool(p["m"] >= 100 * p["d"] * p["k"])
-
-
-def enough(p: Params) -> bool:
-    """(1 - p)^2 m / (d r) >= 8."""
-    return group(p) >= ENOUGH
-
-
-def frozen(p: Params) -> bool:
-    """The travel is too small for recovery: less than log(1/alpha) / 2."""
-    return bool(p["budget"] < 0.5)
-
-
-def travelling(p: Params) -> bool:
-    """The travel suffices for recovery."""
-    return not frozen(p)
-
-
-def travelled(p: Params) -> bool:
-    """The tie leaves a travel of 1 beyond what the signal needs, log(1/alpha) / 2 for r = 1."""
-    return bool((p.get("budget", BUDGET) - 0.5) * math.log(1 / p["alpha"]) >= 1)
-
-
-def before_the_tail(p: Params) -> bool:
-    """eta alpha^2 T <= 0.05: the residual block has not begun to decay at the horizon."""
-    return bool(p["eta"] * p["alpha"] ** 2 * p["steps"] <= 0.05)
-
-
-def gentle(p: Params) -> bool:
-    """`travelled`, and the derived exponent of the final error is at least 1.25.
-
-    Then it is far below alpha, the level that iterations are counted to.
-    """
-    return travelled(p) and deficit_law(p) <= 0.75
-
-
 def deficit_law(p: Params) -> float:
     """The derived 2 - exponent of the final error in alpha."""
-    return theory.exponent_deficit(p["p"], p["m"], p["d"], p.get("budget", BUDGET))
+    return 2 - exponent_law(p)
 
 
 def last(run: Run, quantity: str = "error") -> float:
@@ -132,8 +61,9 @@ def achieved_exponent(run: Run) -> float:
 
 
 def loss_ratio(run: Run) -> float:
-    """f at the end over f at the truth."""
-    return last(run, "loss") / float(run.quantities["loss_at_truth"])
+    """f at the end over f at the truth; NaN where f is 0 there, since no outlier was drawn."""
+    best = float(run.quantities["loss_at_truth"])
+    return last(run, "loss") / best if best > 0 else math.nan
 
 
 def rebound(run: Run) -> float:
@@ -192,19 +122,15 @@ def over_curve(run: Run) -> float:
 
 def gaussian_law(run: Run) -> float:
     """nu sqrt(pi/2 (d r - r (r - 1) / 2) / m), the derived size of the final error."""
-    p = run.params
-    return theory.gaussian_limit(p["nu"], p["m"], p["d"], p["r"])
+    return gaussian_size(run.params)
 
 
 ERROR = final("error")
+# What is left below rounding says nothing, and its ratios have no mean.
+ERROR_SEEN = recorded(lambda run: max(last(run), ROUNDING))
 TIME = time_to("error", lambda run: run.params["alpha"])
 OVER_RECOVERED = recorded(over_recovered)
 OVER_ALPHA = recorded(over_alpha)
-
-
-def seen(estimate: Estimate) -> float:
-    """The value of an estimate that is known from both sides, NaN for "later than the horizon"."""
-    return estimate.value if estimate.above < math.inf else math.nan
 
 
 def deficit(estimate: Estimate, p: Params) -> Estimate:

@@ -179,7 +179,8 @@ def method_trial(
     """One of the methods on the same kind of instance, from Algorithm 2.
 
     "tied" and "noiseless" are the paper's two step rules, "polyak" and "scaled" (ScaledSM) are
-    told the loss at the truth, "l2" is GD on the squared loss.
+    told the loss at the truth, "l2" is GD on the squared loss. ScaledSM is damped where k > r,
+    which its published rule does not cover.
     """
     seen = problem.corrupted(p, scale, nu)
     start = spectral_start(seen.start_matrix, k, seen.d, alpha)
@@ -188,7 +189,7 @@ def method_trial(
         "tied": lambda: subgm(seen, geometric(eta, rho)),
         "noiseless": lambda: subgm(seen, proportional(eta)),
         "polyak": lambda: subgm(seen, polyak(seen.loss_at_truth)),
-        "scaled": lambda: scaled_subgm(seen),
+        "scaled": lambda: scaled_subgm(seen, jnp.where(k > problem.sigma.shape[0], 1.0, 0.0)),
         "l2": lambda: symmetric_gd(seen.least_squares, L2_STEP / problem.sigma[0]),
     }[method]()
     return descend(seen, solver, start, problem.sigma.shape[0], k, even_ticks(steps))

@@ -48,6 +48,7 @@ HALF = (
     given("no heavy row carries v1", lambda p: p["share"] == 0),
     given("at most half of the rows carry v1", lambda p: p["carriers"] <= 0.5),
 )
+SAMPLED = given("20 rows across v1 or more are sampled in the mean", lambda p: own.sampled(p) >= 20)
 SETTLED = (
     given("R >= 4", lambda p: p["R"] >= 4),
     given("three blocks beyond ln d / (2 ln R), or more", lambda p: own.spare_blocks(p) >= 3),
@@ -326,7 +327,7 @@ claims = (
         SIN2,
         "at least",
         0.99,
-        hypotheses=(*RANDOM, *HALF),
+        hypotheses=(*RANDOM, *HALF, SAMPLED),
         control=method("half", "oracle"),
         control_of="the same rows shuffled",
         source="derived",

@@ -64,6 +64,14 @@ def heavy(p: Params) -> float:
     return (2 * p["share"] * p["R"] / p["h"] + 1) * level_of(p["d"]) / energy(p)
 
 
+def sampled(p: Params) -> float:
+    """Expected number of tail rows that the block power method samples: 4 d ln d times their share
+    of ||A||_F^2. With none z stays where it was, whatever the order.
+    """
+    along = (2 if p["h"] else 1) * p["R"]
+    return 4.0 * level_of(p["d"]) * (1.0 - along / energy(p))
+
+
 def after_the_first(blocks: float) -> float:
     """t - 1."""
     return blocks - 1.0

@@ -10,6 +10,7 @@ from matsense.errors import InvalidInput
 from matsense.problems import streaming
 from sims.studies.streaming_eig import power_laws as laws
 from sims.studies.streaming_eig import power_trials as trials
+from sims.studies.streaming_eig import study
 from sims.studies.streaming_eig.power_sweeps import sweeps
 from sims.study import Sweep, by_name, grid_of
 from tests import streams
@@ -109,3 +110,32 @@ def test_what_is_read_off_a_run() -> None:
     assert laws.in_row_energy(run) == pytest.approx(2.0)
     assert laws.spare_blocks(params) == pytest.approx(6.0)
     assert laws.over_certificate(run) == pytest.approx(0.02 / (1.5 * np.log(100) / 25))
+
+
+@pytest.mark.parametrize(
+    ("claim", "sweep", "short", "words"),
+    [
+        ("kw-upper", "power", {"n": 1600}, "n >= 80 d ln d"),
+        (
+            "order/half",
+            "half",
+            {"n": 1600, "method": "oracle", "order": "energy"},
+            "n >= 80 d ln d",
+        ),
+        ("D3", "blocks", {"n": 400}, "(t - 1)(d - 1) / (n R) <= 0.05"),
+        ("mergeable/d", "directions_d", {"n": 400}, "n >= 5 d"),
+        ("px-gap/light", "light_gap", {"n": 3200}, "n >= 250 d"),
+        ("order/shuffled", "worst", {"n": 400}, "n >= 200 d"),
+    ],
+)
+def test_a_stream_that_is_too_short_is_named(
+    claim: str, sweep: str, short: dict[str, object], words: str
+) -> None:
+    """The claim covers the sweep as it is, and calls one with fewer rows too short."""
+    asked = next(c for c in study.claims if c.id == claim)
+    params = next(iter(grid_of(next(s for s in study.sweeps if s.name == sweep))))
+    params = {**params, **{name: v for name, v in short.items() if name != "n"}}
+    assert asked.covers(Run("as it is", sweep, params, 0))
+    unmet = asked.unmet(Run("short", sweep, {**params, "n": short["n"]}, 0))
+    assert unmet is not None
+    assert (unmet.words, unmet.kind) == (words, "horizon")

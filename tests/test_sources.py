@@ -49,15 +49,24 @@ def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream)
 
 
 def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
-    """Zero chunks first, rows scaled by 1000: the error is Price and Xun's, not the scale's."""
+    """Zero chunks first, rows scaled by 1000."""
     rows = 1000.0 * np.asarray(instance.rows)
     found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
     assert found.rows == N + 50
+    # Beyond rounding nothing is unknown of so few columns, and the scale is the rows'.
+    assert float(instance.sin2(found.v[:, None])[0]) <= found.sin2 < 1e-20
+    assert found.energy == pytest.approx(1e6 * float(instance.lambda1), rel=1e-9)
+
+
+def test_v1_by_oja_s_rates(instance: streaming.Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of a lane is within D0's bound, whose start is e^-s <= 1; the rate has a unit."""
+    monkeypatch.setattr(feed, "EXACT", 0)
+    rows = 1000.0 * np.asarray(instance.rows)
+    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    assert found.certified
     assert not found.fallback
     sin2 = float(instance.sin2(found.v[:, None])[0])
-    # D0 without its start: e^-s = d^-10.
-    assert sin2 <= 0.5 * float(found.eta) * 1e6 * float(instance.lambda2) + 1e-9
-    assert sin2 < 0.1
+    assert sin2 <= min(found.sin2, 0.5 * found.eta * 1e6 * float(instance.lambda2) + 1e-3)
 
 
 def written(path: Path, A: np.ndarray) -> Path:

@@ -46,6 +46,19 @@ def subset_bounds(
     return lambda2 / sigma2, lambda2 / energy
 
 
+def residual_bound(rho: Scalar, residual: Scalar, across: Scalar) -> Scalar:
+    """Bound on sin^2(v, v1) of a unit v, 1 where there is none: tan <= ||P M v|| / (rho - mu) with
+    M = A^T A, P = I - v v^T, rho <= v.Mv, `residual` >= ||P M v|| and mu = `across` >= ||P M P||.
+
+    Derived, in the manner of Davis and Kahan: with v1 = c v + s w, w _|_ v, the part of
+    M v1 = lambda_1 v1 across v is c P M v + s P M w = lambda_1 s w, so
+    |s| (lambda_1 - ||P M P||) <= |c| ||P M v||, and lambda_1 >= v.Mv.
+    """
+    gap = np.asarray(rho - across)
+    tan = residual / np.where(gap > 0, gap, 1.0)
+    return np.where(gap > 0, tan**2 / (1.0 + tan**2), 1.0)
+
+
 def block_power_limit(
     along: Float[Array, " n"],
     off: Float[Array, " n"],

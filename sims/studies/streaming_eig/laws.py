@@ -15,8 +15,9 @@ from matsense.trends import Trend
 from sims.studies.streaming_eig.oja_trials import FAILS_MIXED, GAP_RATES
 from sims.study import Params
 
-# Level of an interval for one share: 5000 of them are all covered with probability 0.95.
-ONE_OF_MANY = 1e-5
+# Level of an interval for one share: 10^6 of them, thousands of runs at 24 rates, are all covered
+# with probability 0.99.
+ONE_OF_MANY = 1e-8
 # Rounding that a deterministic bound is allowed, float64.
 ROUNDING = 1e-12
 # The largest rate that Price and Xun's rule may take on D7, where ||x||^2 = 2.

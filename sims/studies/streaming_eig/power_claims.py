@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
-from matsense.claims import Claim, Run, given, of, recorded
+from matsense.claims import Claim, Condition, Run, given, lasting, of, recorded
+from matsense.solvers.block_power import level_of
 from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import power_laws as own
 from sims.studies.streaming_eig.laws import ROUNDING
+from sims.studies.streaming_eig.power_trials import CAPACITY, GUESSES
 
 UPPER = "kacham2024, abstract level; method and instances reconstructed"
 LOWER = "kacham2024, abstract level; instance reconstructed, law derived"
@@ -29,7 +31,45 @@ def threshold(axis: str) -> Nested:
     return Nested(Trend("crossing", "R", level=own.LOST), Trend("scaling", axis))
 
 
-def upper(name: str, plain: str, suffix: str = "") -> Claim:
+# Hypotheses that several claims share.
+LONG = lasting("n >= 80 d ln d", lambda p: p["n"] >= 80 * level_of(p["d"]))
+ROOM = given(f"h <= {CAPACITY}", lambda p: p["h"] <= CAPACITY)
+RANDOM = (
+    LONG,
+    ROOM,
+    given("R >= 4", lambda p: p["R"] >= 4),
+    given("||A||_F^2 is known", lambda p: p["belief"] == 1),
+)
+GUESSED = given(
+    f"2^{GUESSES[0]} <= ||A||_F^2 <= 2^{GUESSES[1]}",
+    lambda p: 2.0 ** GUESSES[0] <= own.energy(p) <= 2.0 ** GUESSES[1],
+)
+HALF = (
+    given("no heavy row carries v1", lambda p: p["share"] == 0),
+    given("at most half of the rows carry v1", lambda p: p["carriers"] <= 0.5),
+)
+SAMPLED = given("20 rows across v1 or more are sampled in the mean", lambda p: own.sampled(p) >= 20)
+SETTLED = (
+    given("R >= 4", lambda p: p["R"] >= 4),
+    given("three blocks beyond ln d / (2 ln R), or more", lambda p: own.spare_blocks(p) >= 3),
+    lasting("(t - 1)(d - 1) / (n R) <= 0.05", lambda p: own.flat_limit(p) <= 0.05),
+)
+SKETCHED = (
+    given("a tail in all d directions", lambda p: p["tail"] == 0),
+    given("l >= 4", lambda p: p["l"] >= 4),
+    given("d >= 12 l", lambda p: p["d"] >= 12 * p["l"]),
+    lasting("n >= 5 d", lambda p: p["n"] >= 5 * p["d"]),
+)
+STARVED = (
+    given("R <= d / (8 l)", lambda p: p["R"] <= p["d"] / (8 * p["l"])),
+    given("l >= 3", lambda p: p["l"] >= 3),
+    given("d >= 64 l", lambda p: p["d"] >= 64 * p["l"]),
+    given("a tail in all d directions", lambda p: p["tail"] == 0),
+    lasting("n >= 10 d", lambda p: p["n"] >= 10 * p["d"]),
+)
+
+
+def upper(name: str, plain: str, suffix: str = "", more: tuple[Condition, ...] = ()) -> Claim:
     """kw-upper for one mode of the block power method."""
     return Claim(
         f"kw-upper{suffix}",
@@ -41,10 +81,11 @@ def upper(name: str, plain: str, suffix: str = "") -> Claim:
         recorded(own.in_upper_units),
         "at most",
         own.UPPER,
+        hypotheses=(*RANDOM, *more),
         remark="light rows alone, heavy alone, both; C = 1 fixed beforehand",
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
-        source="recalled",
+        source="abstract",
     )
 
 
@@ -54,6 +95,7 @@ claims = (
         "guessed",
         "the same with ||A||_F guessed in powers of 2",
         "/guessed",
+        (GUESSED,),
     ),
     Claim(
         "kw-upper/slope",
@@ -68,6 +110,7 @@ claims = (
         0.1,
         trend=Trend("scaling", "R"),
         mode="in the mean",
+        hypotheses=RANDOM,
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
         source="derived",
@@ -85,9 +128,16 @@ claims = (
         0.05,
         trend=Trend("scaling", "h"),
         mode="in the mean",
+        hypotheses=(
+            LONG,
+            ROOM,
+            given(
+                "the heavy rows have ||a||^2 >= ||A||_F^2 / (d ln d)", lambda p: own.heavy(p) >= 1
+            ),
+        ),
         control=of("memory", where=lambda p: p["belief"] < 1),
         control_of="||A||_F^2 believed 256 times too small: all rows are heavy",
-        source="recalled",
+        source="abstract",
     ),
     Claim(
         "kw-lower",
@@ -101,14 +151,14 @@ claims = (
         1.0,
         0.1,
         hypotheses=(
-            given(
-                "R >= 32, the energy of the special row (the gap is R / 2 to R / 4)",
-                lambda p: p["R"] >= 32,
-            ),
+            given("R >= 32, the energy of the special row", lambda p: p["R"] >= 32),
+            given("h >= 32", lambda p: p["h"] >= 32),
+            given("q >= 64", lambda p: p["q"] >= 64),
         ),
+        remark="the gap is R / 2 to R / 4; the paper speaks of every algorithm",
         control=of("forgotten", where=lambda p: p["keeps"] > 0),
         control_of="the row is kept",
-        source="recalled",
+        source="derived",
     ),
     Claim(
         "D2",
@@ -136,6 +186,7 @@ claims = (
         "equals",
         1.0,
         0.12,
+        hypotheses=SETTLED,
         control=plain("more_blocks", 1.0),
         control_of="rows by falling energy along v1",
         source="derived",
@@ -153,6 +204,7 @@ claims = (
         0.1,
         trend=Trend("scaling", "blocks", read=own.after_the_first),
         mode="in the mean",
+        hypotheses=SETTLED,
         control=plain("more_blocks", 1.0),
         control_of="rows by falling energy along v1",
         source="derived",
@@ -167,7 +219,13 @@ claims = (
         recorded(lambda run: own.value(run, "median")),
         "at most",
         own.LOST,
-        hypotheses=(given("O(1) = 2, fixed beforehand", lambda p: own.spare_blocks(p) >= 2),),
+        hypotheses=(
+            given("two blocks beyond ln d / (2 ln R), or more", lambda p: own.spare_blocks(p) >= 2),
+            given("R >= 2", lambda p: p["R"] >= 2),
+            given("16 orders or more", lambda p: p["trials"] >= 16),
+            lasting("(t - 1)(d - 1) / (n R) <= 0.15", lambda p: own.flat_limit(p) <= 0.15),
+        ),
+        remark="O(1) = 2, fixed beforehand",
         control=of("few_blocks", where=lambda p: own.spare_blocks(p) <= -1),
         control_of="ln d / (2 ln R) - 1 blocks or fewer",
         source="derived",
@@ -183,7 +241,11 @@ claims = (
         "equals",
         own.kept_law,
         0.2,
-        hypotheses=(given("s R >= 8", lambda p: p["s"] * p["R"] >= 8),),
+        hypotheses=(
+            given("s R >= 8", lambda p: p["s"] * p["R"] >= 8),
+            given("s < 1", lambda p: p["s"] < 1),
+            given("s h is whole", lambda p: abs(p["s"] * p["h"] - round(p["s"] * p["h"])) < 1e-9),
+        ),
         control=of("kept", where=lambda p: p["s"] * p["R"] <= 1),
         control_of="s R <= 1, where the law's O(1/R^2) is all",
         source="derived",
@@ -201,9 +263,10 @@ claims = (
         0.15,
         trend=threshold("l"),
         mode="in the mean",
+        hypotheses=SKETCHED,
         control=of("one_sketch"),
         control_of="6 rows whatever l",
-        source="recalled",
+        source="abstract",
     ),
     Claim(
         "mergeable/d",
@@ -218,9 +281,10 @@ claims = (
         0.15,
         trend=threshold("d"),
         mode="in the mean",
+        hypotheses=SKETCHED,
         control=of("one_tail"),
         control_of="a tail in one number of directions whatever d is",
-        source="recalled",
+        source="abstract",
     ),
     Claim(
         "mergeable",
@@ -232,9 +296,10 @@ claims = (
         SIN2,
         "at least",
         own.LOST,
+        hypotheses=STARVED,
         control=method("equal_memory", "rates"),
         control_of="Oja at many rates, in no more numbers",
-        source="recalled",
+        source="abstract",
     ),
     Claim(
         "mergeable/oja",
@@ -247,9 +312,10 @@ claims = (
         "at most",
         own.LOST,
         remark="rates 1, 2, 4 ... times ln d / lambda_1, growth ln d (theirs: 10 ln d)",
+        hypotheses=(*STARVED, given("R >= 4", lambda p: p["R"] >= 4)),
         control=method("equal_memory", "directions"),
         control_of="Frequent Directions",
-        source="recalled",
+        source="abstract",
     ),
     Claim(
         "order/half",
@@ -261,6 +327,7 @@ claims = (
         SIN2,
         "at least",
         0.99,
+        hypotheses=(*RANDOM, *HALF, SAMPLED),
         control=method("half", "oracle"),
         control_of="the same rows shuffled",
         source="derived",
@@ -275,6 +342,7 @@ claims = (
         recorded(own.in_upper_units),
         "at most",
         own.UPPER,
+        hypotheses=(*RANDOM, *HALF),
         control=method("half", "oracle", "energy"),
         control_of=SORTED,
         source="derived",
@@ -291,6 +359,10 @@ claims = (
         1.0,
         0.01,
         remark="eta = 3 ln d / lambda_1; 1% for the start's e^-s",
+        hypotheses=(
+            given("d >= 20", lambda p: p["d"] >= 20),
+            given("R <= 4096", lambda p: p["R"] <= 4096),
+        ),
         control=method("half", "oracle", "energy"),
         control_of="the block power method",
         source="derived",

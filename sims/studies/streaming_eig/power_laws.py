@@ -4,6 +4,7 @@ import math
 
 from matsense.claims import Run
 from matsense.estimate import Estimate
+from matsense.solvers.block_power import level_of
 from matsense.theory import streaming as theory
 from sims.studies.streaming_eig.power_trials import SPEED
 from sims.study import Params
@@ -44,6 +45,31 @@ def over_limit(run: Run) -> Estimate:
 def spare_blocks(p: Params) -> float:
     """Blocks beyond ln d / (2 ln R)."""
     return float(p["blocks"]) - float(theory.blocks_needed(p["d"], p["R"]))
+
+
+def flat_limit(p: Params) -> float:
+    """D3 for a flat tail: sin^2 of the block power method."""
+    return float(theory.flat_block_power_limit(p["n"], p["d"], p["R"], p["blocks"]))
+
+
+def energy(p: Params) -> float:
+    """||A||_F^2 of `streaming.draw`: 2 R along v1, h heavy tails and d - 1 light ones, or R + d - 1
+    without heavy rows.
+    """
+    return float(2 * p["R"] + p["h"] + p["d"] - 1 if p["h"] else p["R"] + p["d"] - 1)
+
+
+def heavy(p: Params) -> float:
+    """||a||^2 d ln d / ||A||_F^2 of its heavy rows, which are heavy if it is 1 or more."""
+    return (2 * p["share"] * p["R"] / p["h"] + 1) * level_of(p["d"]) / energy(p)
+
+
+def sampled(p: Params) -> float:
+    """Expected number of tail rows that the block power method samples: 4 d ln d times their share
+    of ||A||_F^2. With none z stays where it was, whatever the order.
+    """
+    along = (2 if p["h"] else 1) * p["R"]
+    return 4.0 * level_of(p["d"]) * (1.0 - along / energy(p))
 
 
 def after_the_first(blocks: float) -> float:

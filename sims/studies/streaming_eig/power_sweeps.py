@@ -256,7 +256,9 @@ sweeps = (
         shape={"l": (6, 12, 24)},
         quick={"d": (192,), "l": (4, 8, 16)},
     ),
-    directions("directions_d", shape={"d": (96, 192, 384)}),
+    # 64 seeds were chosen after seeing a margin: with 16 the interval of the exponent in d reached
+    # from 0.851 to 1.036 where 0.85 is the edge, and fresh seeds could turn the verdict.
+    directions("directions_d", shape={"d": (96, 192, 384)}, seeds=64),
     # The controls of these two: a sketch, and a tail, of one size whatever l and d are.
     sweep(
         "one_sketch",

@@ -34,7 +34,7 @@ OVERPARAMETERISED = given("d >= max(T - 1, n)", laws.feasible_by_theorem)
 EQUAL = given("equal scores of an input's other tokens", lambda p: p.get("equal", 1) == 1)
 
 # NGD adds eta to the norm with each step, if it adds to it at all.
-LONG = lasting("eta steps >= 1000", lambda p: p["eta"] * p["steps"] >= 1000)
+LONG = lasting("steps and eta steps >= 1000", lambda p: p["steps"] * min(p["eta"], 1.0) >= 1000)
 GROWS = happened(
     "||W|| grew by eta / 2 a step or more over the last decade",
     lambda run: laws.speed(run) >= run.params["eta"] / 2,
@@ -65,6 +65,10 @@ FAR = shown(
 
 # From a start at margin `depth` a run must move by about that much before it can have left.
 LEAVING = lasting("eta steps >= 10 depth", lambda p: p["eta"] * p["steps"] >= 10 * p["depth"])
+# A step moves a margin by up to eta max ||x_is - x_it|| ||z_i||, 2 eta on the sphere.
+SHORT_STEPS = given("eta <= depth / 10", lambda p: p["eta"] <= p["depth"] / 10)
+# Not part of what is said of equal scores where nothing separates the best tokens.
+SEPARABLE = happened("W_mm exists", lambda run: "to_best" in run.quantities)
 NO_TRAP = happened("no trap: c <= 1 for every S", lambda run: bool(run.quantities["lag"] <= 1))
 DECIDED = shown("|1 - c| ||W|| / ||W_S|| >= 5 for every S", far_out("undecided"))
 OWN_DECIDED = shown("|1 - c| ||W|| / ||W_S|| >= 5", far_out("own_undecided"))

@@ -32,9 +32,11 @@ def ngd_speed(run: Run) -> float:
 
 
 def log_slope(run: Run) -> float:
-    """d(||W|| / ||W_a||) / d ln t over the last decade, by least squares."""
+    """d(||W|| / ||W_a||) / d ln t over the last decade, by least squares; NaN for a single tick."""
     shown = late(run)
     t, norm = run.quantities["t"][shown], run.quantities["norm"][shown]
+    if len(t) < 2:
+        return math.nan
     return float(np.polyfit(np.log(t), norm / run.quantities["unit_norm"], 1)[0])
 
 
@@ -44,17 +46,21 @@ def gd_log_slope(run: Run) -> float:
 
 
 def settling(quantity: str) -> Estimator:
-    """The last value of a trace >= 0 that has a limit; it may move as far again as it has over the
-    last decade, in either direction. No value from a single tick.
+    """The last value of a trace >= 0 that has a limit, and how far the limit may lie from it.
+
+    The trace may move as far again as it has over the last decade; and one that has fallen by a
+    share of ln 10 / (2 ln t) or more may go to 0: 1 / ln t falls by twice that. No value from a
+    single tick.
     """
 
     def estimate(run: Run) -> Estimate:
-        seen = np.ravel(run.quantities[quantity])[late(run)]
+        seen, last = np.ravel(run.quantities[quantity])[late(run)], run.quantities["t"][-1]
         if len(seen) < 2:
             return Estimate(math.nan, reason="one tick shows no limit")
         value = float(seen[-1])
         fallen, risen = float(seen.max()) - value, value - float(seen.min())
-        return Estimate(value, below=min(fallen, value), above=risen)
+        vanishes = fallen >= seen.max() * math.log(10) / (2 * math.log(last))
+        return Estimate(value, below=value if vanishes else min(fallen, value), above=risen)
 
     return estimate
 
@@ -67,6 +73,8 @@ def drift(run: Run) -> Estimate:
     """
     q = run.quantities
     t, invariant = q["t"], q["misalignment"] * q["norm"] ** 2
+    if t[0] > t[-1] / 100:
+        return Estimate(math.nan, reason="less than two decades of ticks")
     ends = [int(np.flatnonzero(t >= t[-1] / size)[0]) for size in (100, 10, 1)]
     if not np.all(invariant[ends] > 0):
         return Estimate(math.nan, reason="1 - corr is 0 to rounding")

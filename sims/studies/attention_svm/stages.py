@@ -15,6 +15,8 @@ Arrays = dict[str, np.ndarray]
 
 # Larger distances are stored as this one: a stored infinity would read as a diverged run.
 FARTHEST = 1e6
+# Largest 1 - corr of W and W_a at which a run is said to keep the direction that it started in.
+SAME_DIRECTION = 0.01
 
 
 @functools.lru_cache(maxsize=512)
@@ -174,6 +176,9 @@ def two_looks(instance: Attention, quantities: Arrays) -> Arrays:
 def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
     """Whether the chosen direction was locally optimal, and whether the run stayed with it.
 
+    `stays`: with its tokens, at each tick; `remains`: with tokens and direction at the end (a run
+    may leave the direction and keep the tokens).
+
     Starts in a locally optimal direction that are not far out are excluded.
     """
     chosen = quantities["chosen"]
@@ -182,9 +187,11 @@ def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
     if local and not theory.far_out(depth, room):
         raise Excluded("not far out: a better token is nearly a support token")
     stays = (quantities["kept"] == chosen).all(axis=1)
+    off = theory.misalignment(quantities["end"], found.W)
     return {
         "t": quantities["t"],
         "stays": stays.astype(float),
+        "remains": np.asarray(float(stays[-1] and off <= SAME_DIRECTION)),
         "best": np.asarray(chose_best),
         "local": np.asarray(local),
         "off": np.asarray(theory.misalignment(quantities["start"], found.W)),

@@ -126,8 +126,8 @@ def start_trial(
     start = depth * _direction(instance, chosen, 4 * WARM_UP)[0]
     ticks = log_ticks(steps, PER_DECADE)
     solver = attention_ngd(instance, eta)
-    _, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
-    return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, **seen}
+    end, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
+    return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, "end": end, **seen}
 
 
 def trap_trial(

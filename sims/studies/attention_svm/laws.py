@@ -68,8 +68,9 @@ def settling(quantity: str) -> Estimator:
 def drift(run: Run) -> Estimate:
     """(1 - corr) ||W||^2 at the end over its value a decade before, an invariant in the limit.
 
-    It changes by less each decade before it settles: one that is nearer to 1 than a decade before
-    may yet come to 1, which is then within the answer.
+    Before it settles its changes in logarithm shrink from decade to decade, with a remainder of
+    order 1 / ln t by (1 - ln 10 / ln t)^2, without a limit (a power of ln t) by about the first
+    power of that. Where they shrink by the power 1.5 or more, 1 is within the answer.
     """
     q = run.quantities
     t, invariant = q["t"], q["misalignment"] * q["norm"] ** 2
@@ -79,7 +80,8 @@ def drift(run: Run) -> Estimate:
     if not np.all(invariant[ends] > 0):
         return Estimate(math.nan, reason="1 - corr is 0 to rounding")
     before, now = invariant[ends[1]] / invariant[ends[0]], invariant[ends[2]] / invariant[ends[1]]
-    nearing = abs(math.log(now)) < abs(math.log(before))
+    slower = (1 - math.log(10) / math.log(t[-1])) ** 1.5
+    nearing = abs(math.log(now)) <= slower * abs(math.log(before))
     return Estimate(
         float(now),
         below=max(float(now) - 1, 0.0) if nearing else 0.0,

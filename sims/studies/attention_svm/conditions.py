@@ -67,6 +67,16 @@ FAR = shown(
 LEAVING = lasting("eta steps >= 10 depth", lambda p: p["eta"] * p["steps"] >= 10 * p["depth"])
 # A step moves a margin by up to eta max ||x_is - x_it|| ||z_i||, 2 eta on the sphere.
 SHORT_STEPS = given("eta <= depth / 10", lambda p: p["eta"] <= p["depth"] / 10)
+# Back through 0 is as far as a run can have to go.
+ROOM_TO_LEAVE = shown(
+    "eta steps >= 1.5 ||W(0)||",
+    lambda run: bool(run.params["eta"] * run.params["steps"] >= 1.5 * run.quantities["start_norm"]),
+)
+# A descent finds the direction to start in, which takes long where ||W_a|| is large.
+ALONG = happened(
+    "started along it: 1 - corr <= 0.001", lambda run: bool(run.quantities["off"] <= 1e-3)
+)
+FROM_FAR_OUT = (LEAVING, SHORT_STEPS, ALONG, ROOM_TO_LEAVE)
 # Not part of what is said of equal scores where nothing separates the best tokens.
 SEPARABLE = happened("W_mm exists", lambda run: "to_best" in run.quantities)
 NO_TRAP = happened("no trap: c <= 1 for every S", lambda run: bool(run.quantities["lag"] <= 1))

@@ -108,7 +108,7 @@ global_claims = (
         final("best"),
         "equals",
         0.0,
-        hypotheses=(when.LEAVING, when.SHORT_STEPS),
+        hypotheses=when.FROM_FAR_OUT,
         remark="smallest margin times |c - 1| >= 5 (the others are excluded)",
         control=OUT_OF_TRAP,
         control_of="the same with c < 1",

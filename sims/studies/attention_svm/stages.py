@@ -122,6 +122,8 @@ def trapped(instance: Attention, quantities: Arrays, left: int, depth: float) ->
         "stays": (quantities["kept"][:, left] != choice[left]).astype(float),
         "best": np.asarray(float((quantities["kept"][-1] == choice).all())),
         "to_left": np.array([theory.misalignment(one, own.solution.W) for one in W]),
+        "off": np.asarray(theory.misalignment(W[0], own.solution.W)),
+        "start_norm": np.asarray(np.linalg.norm(W[0])),
         "own_lag": np.asarray(own.lag),
         "gap": np.asarray(own.solution.gap),
     }
@@ -195,6 +197,7 @@ def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
         "best": np.asarray(chose_best),
         "local": np.asarray(local),
         "off": np.asarray(theory.misalignment(quantities["start"], found.W)),
+        "start_norm": np.asarray(np.linalg.norm(quantities["start"])),
         "gap": np.asarray(found.gap),
     }
 

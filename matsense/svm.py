@@ -15,7 +15,7 @@ from scipy import linalg, optimize
 
 from matsense.errors import Infeasible
 
-# Nothing is used whose relative gap exceeds this; support and rank tolerances are the sheet's.
+# Nothing is used whose relative gap exceeds this; these are the tolerances of support and rank.
 LARGEST_GAP = 1e-8
 SUPPORT = 1e-6
 RANK = 1e-5

@@ -46,20 +46,23 @@ def left_behind(
     return Left(inside, solution, float(lag))
 
 
-def deepest(
+def every(
     X: Float[np.ndarray, "n T d"], z: Float[np.ndarray, "n d"], best: Int[np.ndarray, " n"]
-) -> Left | None:
-    """The S of largest lag, over all 2^n - 2: the instance has a trap where that is above 1.
-
-    None with one input, or where no S can be separated.
-    """
-    found: Left | None = None
+) -> list[Left]:
+    """`left_behind` for each of the 2^n - 2 sets S that can be separated; none with one input."""
+    found = []
     for bits in itertools.product((False, True), repeat=len(X)):
         inside = np.array(bits)
         if inside.any() and not inside.all():
             try:
-                one = left_behind(X, z, best, inside)
+                found.append(left_behind(X, z, best, inside))
             except Infeasible:
                 continue
-            found = one if found is None or one.lag > found.lag else found
     return found
+
+
+def undecided(lag: float, depth: float) -> float:
+    """|1 - c| m, the nats between the pulls of an input left behind and of S at depth m = ||W|| /
+    ||W_S||: while it is of order 1 nothing shows yet which of them wins.
+    """
+    return abs(1.0 - lag) * depth

@@ -11,6 +11,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,7 +56,10 @@ def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
 
 
 def judged(claim: Claim, runs: Iterable[Run]) -> list[Run]:
-    return [run for run in runs if claim.runs(run) and claim.covers(run)]
+    """Those that the claim speaks of and that its hypotheses on parameters cover: what a run that
+    did not finish would have shown is not held against it.
+    """
+    return [run for run in runs if claim.runs(run) and claim.covers(replace(run, status="missing"))]
 
 
 def controls(claim: Claim, runs: Iterable[Run]) -> list[Run]:

@@ -8,18 +8,29 @@ tokens settle at fixed differences; hence
 
     1 - corr(W, W_a) = ||P||^2 / (2 ||W||^2) (1 + O(||P||^2 / ||W||^2)).
 
-Equal non-optimal scores do not make every descent end at the best tokens once n > 1 (derived:
+Equal non-optimal scores. With D_i > 0 the best token's lead in input i,
+
+    -grad L(W) = sum_i a_i sum_{t != opt_i} s_it (x_i,opt_i - x_it) z_i^T,
+    a_i = -l'_i D_i s_i,opt_i / n
+
+(derived: the output f_i is a constant plus D_i s_i,opt_i). All weights are positive and W_mm has
+margins of at least 1, so -<grad L(W), W_mm> is positive at every W: the landscape has no stationary
+point, as the paper's abstract says of the over-parameterised case. `descent_cosine` bounds the
+angle. The norm must then diverge; the direction need not be that of W_mm once n > 1 (derived:
 `matsense.svm_traps`): an input that the others' direction lets fall behind by more than their
-margin, c > 1, is left for ever. Each step still correlates positively with W_mm, which makes the
-norm diverge, but the direction is the others'. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200
-instances, the same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and
-10, up to 1e6 steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
-What is contradicted is the sheet's sentence: the theorem's further hypotheses are not at hand here
-(recalled: conditions on the first gradient or on over-parameterisation), and n = 1 has no traps.
+margin, c > 1, is left for ever. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200 instances, the
+same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and 10, up to 1e6
+steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
+That contradicts "equal scores: every run ends at the best tokens", a stronger sentence than any of
+the paper's that we know of. The paper proves global convergence "under suitable geometric
+conditions" (abstract), of which one is that the first gradient separates the best tokens
+(recalled): with equal scores such runs have all arrived here. With unequal ones 2 of 268 had not
+(n = 6, T = 8, d = 20, step 0.1; the first of them neither with 0.01 and 0.001), so that this
+condition alone is not enough there. n = 1 has no traps.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from matsense.errors import Excluded
 
@@ -47,9 +58,40 @@ def gd_log_slope(misaligned: Float[np.ndarray, " ticks"]) -> float:
 
     Derived: the gradient's component along -W_a sums to ||W_a|| / t once support losses fall as
     1 / t, and d||W|| = <W, dW> / ||W|| = corr(W, W_a) ||W_a|| d ln t up to the O(1 / t) drift of P.
-    The sheet's ||W|| / ||W_a|| = ln t + O(1) is its limit, approached from below as 1 / ln^2 t.
+    ||W|| / ||W_a|| = ln t + O(1) is its limit, approached from below as 1 / ln^2 t.
     """
     return float(1 - np.mean(misaligned))
+
+
+def descent_cosine(
+    X: Float[np.ndarray, "n T d"],
+    z: Float[np.ndarray, "n d"],
+    best: Int[np.ndarray, " n"],
+    norm: float,
+) -> float:
+    """Least cos(-grad L(W), W_mm) over all W, where the other scores of an input are equal.
+
+    1 / (||W_mm|| R), R = max ||x_i,opt_i - x_it|| ||z_i||, for ||W_mm|| = `norm`. Derived: -grad L
+    is a sum of matrices (x_i,opt_i - x_it) z_i^T with positive weights (module), each of norm R at
+    most and of inner product 1 at least with W_mm. Attained with one input of two tokens.
+    """
+    leads = np.take_along_axis(X, best[:, None, None], axis=1) - X
+    longest = np.max(np.linalg.norm(leads, axis=2) * np.linalg.norm(z, axis=1)[:, None])
+    return float(1 / (norm * longest))
+
+
+def first_step_margin(
+    X: Float[np.ndarray, "n T d"],
+    z: Float[np.ndarray, "n d"],
+    best: Int[np.ndarray, " n"],
+    step: Matrix,
+) -> float:
+    """min over i and t != opt_i of (x_i,opt_i - x_it)^T step z_i: positive where the first step of
+    a descent separates the best tokens of every input (recalled: a hypothesis of the papers').
+    """
+    h = np.einsum("itd,de,ie->it", X, step, z)
+    lead = np.take_along_axis(h, best[:, None], axis=1) - h
+    return float(np.min(np.where(np.arange(h.shape[1]) == best[:, None], np.inf, lead)))
 
 
 # Nats by which a better token's softmax mass must lie below those of the support tokens.

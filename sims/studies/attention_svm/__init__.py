@@ -3,9 +3,10 @@
 Problem: softmax attention with a fixed head on random tokens; which token does each input select?
 Algorithms: NGD and GD on W and on (K, Q), with a gradient that does not cancel; points of the
 regularisation paths of both parameterisations.
-Guarantees: the papers' eight, recalled, and the rates derived in `matsense.theory.attention`; each
-run is held against certified max-margin solutions of its own instance.
-Example: `python -m sims.sweep attention_svm --set shares.d=5,50`.
+Guarantees: of the papers, their abstracts read and their theorems recalled; the rates derived in
+`matsense.theory.attention`, the traps in `matsense.svm_traps`. Each run is held against certified
+max-margin solutions of its own instance.
+Example: `python -m sims.sweep attention_svm --set shares.d=5,12`.
 """
 
 from sims.studies.attention_svm import claims, figure, laws, paper, sweeps

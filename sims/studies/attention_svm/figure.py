@@ -21,16 +21,16 @@ from sims.studies.attention_svm.panels import (
     stacked,
     ticks,
 )
-from sims.studies.attention_svm.trap_panels import polyak, traps
+from sims.studies.attention_svm.trap_panels import first_step, landscape, polyak, traps
 
-# The theory sheet's share of runs at the best tokens (per cent, +-5), n = T = 5, t = 1500.
-SHEET = {4: 65, 6: 74, 8: 88, 10: 89, 15: 95, 20: 98, 30: 98}
+# An earlier program's share of runs at the best tokens (per cent, +-5), n = T = 5, t = 1500.
+EARLIER = {4: 65, 6: 74, 8: 88, 10: 89, 15: 95, 20: 98, 30: 98}
 
 
 def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
-    """Twelve panels; each says so if the sweep has no runs for it."""
+    """Fourteen panels; each says so if the sweep has no runs for it."""
     figure, axes = drawing.canvas(
-        6,
+        7,
         2,
         "Attention as a support vector machine (Tarzanagh, Li, Thrampoulidis, Oymak 2023)."
         " Points: medians over runs; bands and bars: their range, of shares 95% Wilson intervals;"
@@ -50,6 +50,8 @@ def draw(runs: list[Run], verdicts: list[Verdict]) -> Figure:
         control,
         traps,
         polyak,
+        landscape,
+        first_step,
     ]
     for ax, show in zip(axes, panels, strict=True):
         show(ax, runs)
@@ -170,9 +172,15 @@ def shares(ax: Axes, runs: list[Run]) -> None:
                 for d in ds
             ]
             share_points(ax, [d * 1.015**index for d in ds], rows, index, label)
-        sheet = [d for d in ds if d in SHEET]
+        earlier = [d for d in ds if d in EARLIER]
         style: Any = {"color": "black", "markersize": 7, "linestyle": "none"}
-        ax.plot(sheet, [SHEET[d] / 100 for d in sheet], "_", label="sheet: all best", **style)
+        ax.plot(
+            earlier,
+            [EARLIER[d] / 100 for d in earlier],
+            "_",
+            label="an earlier program:\nall best",
+            **style,
+        )
         drawing.plain_ticks(ax, ds)
         equal = finished(runs, "equal")
         if equal:

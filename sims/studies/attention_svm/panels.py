@@ -46,7 +46,9 @@ def finish(ax: Axes, chosen: Sequence[Run], title: str | None = None) -> None:
 def share_points(
     ax: Axes, places: Sequence[float], outcomes: Sequence[Sequence[float]], index: int, label: str
 ) -> None:
-    """Shares of 1s with the Wilson intervals of as many independent runs."""
+    """Shares of 1s with the Wilson intervals of as many independent runs; nothing for no places."""
+    if not places:
+        return
     found = [share(np.array(row) > 0, np.arange(len(row))) for row in outcomes]
     arms = np.array([[middle, middle - low, high - middle] for middle, (low, high) in found])
     ax.errorbar(

@@ -13,8 +13,10 @@ from matsense.theory import attention as theory
 
 Arrays = dict[str, np.ndarray]
 
-# A point of a regularisation path with a larger optimality gap fails its run.
-LARGEST_PATH_GAP = 1e-6
+# Larger distances are stored as this one: a stored infinity would read as a diverged run.
+FARTHEST = 1e6
+# Largest 1 - corr of W and W_a at which a run is said to keep the direction that it started in.
+SAME_DIRECTION = 0.01
 
 
 @functools.lru_cache(maxsize=512)
@@ -47,10 +49,15 @@ def judged_choice(instance: Attention, choice: np.ndarray) -> tuple[Solution, fl
 
 
 def descent(instance: Attention, quantities: Arrays) -> Arrays:
-    """Distances to W_a of the choice that the run ends at and to W_mm, from the first step on."""
+    """Distances to W_a of the choice that the run ends at and to W_mm, from the first step on.
+
+    `first_margin` is positive if the first step separates the best tokens of every input.
+    """
     choice = quantities["kept"][-1]
     found, chose_best, local = judged_choice(instance, choice)
-    W = quantities["W"][1:].astype(float)
+    start, *_ = W = quantities["W"].astype(float)
+    W = W[1:]
+    X, z = np.asarray(instance.X), np.asarray(instance.z)
     stored = {
         "t": quantities["t"][1:],
         "norm": np.linalg.norm(W, axis=(1, 2)),
@@ -60,6 +67,7 @@ def descent(instance: Attention, quantities: Arrays) -> Arrays:
         "best": np.asarray(chose_best),
         "local": np.asarray(local),
         "rank": np.asarray(np.linalg.matrix_rank(W[-1], rtol=svm.RANK), dtype=float),
+        "first_margin": np.asarray(theory.first_step_margin(X, z, best(instance), W[0] - start)),
     }
     try:
         target = reference("frobenius", instance, best(instance))
@@ -72,21 +80,26 @@ def descent(instance: Attention, quantities: Arrays) -> Arrays:
 def equal_descent(instance: Attention, quantities: Arrays) -> Arrays:
     """`descent`, whether the instance has a trap, and where the run stands to its own.
 
-    `lag` is that of the set of inputs that leaves the others furthest behind, where one can be
-    separated. Of a run that selects the best tokens of some inputs S alone: 1 - corr(W, W_S) and
-    the lag of the others along W_S.
+    `lag` is that of the set of inputs that leaves the others furthest behind, `undecided` the least
+    number of nats by which any set's fate is decided at the norm that the run ends with. Of a run
+    that selects the best tokens of some inputs S alone: 1 - corr(W, W_S), the lag of the others
+    along W_S and the nats by which that is decided.
     """
     X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
     stored = descent(instance, quantities)
-    trap = svm_traps.deepest(X, z, choice)
-    stored["has_trap"] = np.asarray(float(trap is not None and trap.lag > 1))
-    if trap is not None:
-        stored["lag"] = np.asarray(trap.lag)
+    norm = float(stored["norm"][-1])
+    sets = svm_traps.every(X, z, choice)
+    nats = [svm_traps.undecided(one.lag, norm / one.solution.norm) for one in sets]
+    stored["lag"] = np.asarray(max((one.lag for one in sets), default=-FARTHEST))
+    stored["undecided"] = np.asarray(min(nats, default=FARTHEST))
     inside = quantities["kept"][-1] == choice
     if inside.any() and not inside.all():
         own = svm_traps.left_behind(X, z, choice, inside)
-        stored["to_left"] = np.asarray(theory.misalignment(quantities["W"][-1], own.solution.W))
+        stored["to_left"] = np.array(
+            [theory.misalignment(one, own.solution.W) for one in quantities["W"][1:]]
+        )
         stored["own_lag"] = np.asarray(own.lag)
+        stored["own_undecided"] = np.asarray(svm_traps.undecided(own.lag, norm / own.solution.norm))
     return stored
 
 
@@ -101,16 +114,35 @@ def trapped(instance: Attention, quantities: Arrays, left: int, depth: float) ->
     own = svm_traps.left_behind(X, z, choice, inside)
     if own.lag <= -1:
         raise Excluded("not left behind: the input is selected along with the others")
-    if not theory.far_out(depth, abs(own.lag - 1)):
+    if svm_traps.undecided(own.lag, depth) < theory.FAR_OUT:
         raise Excluded("not far out: the lag is nearly 1")
+    W = quantities["W"]
     return {
         "t": quantities["t"],
         "stays": (quantities["kept"][:, left] != choice[left]).astype(float),
         "best": np.asarray(float((quantities["kept"][-1] == choice).all())),
-        "to_left": np.asarray(theory.misalignment(quantities["W"][-1], own.solution.W)),
+        "to_left": np.array([theory.misalignment(one, own.solution.W) for one in W]),
+        "off": np.asarray(theory.misalignment(W[0], own.solution.W)),
+        "start_norm": np.asarray(np.linalg.norm(W[0])),
         "own_lag": np.asarray(own.lag),
         "gap": np.asarray(own.solution.gap),
     }
+
+
+def landscape(instance: Attention, quantities: Arrays) -> Arrays:
+    """cos(-grad L(W), W_mm) at every W that was looked at, and the least that is derived for it."""
+    X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
+    target = reference("frobenius", instance, choice)
+    stored = {"t": quantities["t"]}
+    for name in ("iterates", "samples"):
+        down = -quantities[name]
+        length = np.linalg.norm(down, axis=(1, 2))
+        along = np.einsum("kij,ij->k", down, target.W) / target.norm
+        # A zero gradient has no angle with anything: not positive, and not above any bound.
+        stored[name] = np.divide(along, length, out=np.zeros_like(along), where=length > 0)
+    stored["bound"] = np.asarray(theory.descent_cosine(X, z, choice, target.norm))
+    stored["gap"] = np.asarray(target.gap)
+    return stored
 
 
 def permuted_descent(instance: Attention, quantities: Arrays) -> Arrays:
@@ -132,18 +164,22 @@ def trajectory(instance: Attention, quantities: Arrays) -> Arrays:
 
 
 def two_looks(instance: Attention, quantities: Arrays) -> Arrays:
-    """Whether the choice is the best, and whether locally optimal, at both looks."""
+    """Whether the choice is the best, whether it is locally optimal, and ||W||, at both looks."""
     calls = [judged_choice(instance, kept) for kept in quantities["kept"]]
     return {
         "t": quantities["t"],
         "best": np.array([call[1] for call in calls]),
         "local": np.array([call[2] for call in calls]),
+        "norm": np.linalg.norm(quantities["W"], axis=(1, 2)),
         "gap": np.array([call[0].gap for call in calls]),
     }
 
 
 def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
     """Whether the chosen direction was locally optimal, and whether the run stayed with it.
+
+    `stays`: with its tokens, at each tick; `remains`: with tokens and direction at the end (a run
+    may leave the direction and keep the tokens).
 
     Starts in a locally optimal direction that are not far out are excluded.
     """
@@ -153,12 +189,15 @@ def started(instance: Attention, quantities: Arrays, depth: float) -> Arrays:
     if local and not theory.far_out(depth, room):
         raise Excluded("not far out: a better token is nearly a support token")
     stays = (quantities["kept"] == chosen).all(axis=1)
+    off = theory.misalignment(quantities["end"], found.W)
     return {
         "t": quantities["t"],
         "stays": stays.astype(float),
+        "remains": np.asarray(float(stays[-1] and off <= SAME_DIRECTION)),
         "best": np.asarray(chose_best),
         "local": np.asarray(local),
         "off": np.asarray(theory.misalignment(quantities["start"], found.W)),
+        "start_norm": np.asarray(np.linalg.norm(quantities["start"])),
         "gap": np.asarray(found.gap),
     }
 
@@ -182,19 +221,21 @@ def ranks(instance: Attention, quantities: Arrays, schatten: int) -> Arrays:
 
 
 def path(instance: Attention, quantities: Arrays) -> Arrays:
-    """A point of a regularisation path held against both max-margin solutions."""
-    if not quantities["gap"] <= LARGEST_PATH_GAP:
-        raise ArithmeticError(f"regularisation path: optimality gap {quantities['gap']:.1e}")
+    """A point of a regularisation path held against both max-margin solutions.
+
+    `apart` is 1 - corr of the two, `gap` the point's own distance from optimality.
+    """
     W, choice = quantities["W"], best(instance)
     two, one = (reference(kind, instance, choice) for kind in ("frobenius", "nuclear"))
     return {
         "t": quantities["t"],
         "to_frobenius": np.asarray(theory.misalignment(W, two.W)),
         "to_nuclear": np.asarray(theory.misalignment(W, one.W)),
-        "kappa_frobenius": quantities["B"] / two.norm,
-        "kappa_nuclear": quantities["B"] / one.norm,
-        "fills": np.linalg.norm(W, "nuc") / quantities["B"],
-        "gap": quantities["gap"],
+        "apart": np.asarray(theory.misalignment(one.W, two.W)),
+        "kappa_frobenius": np.asarray(quantities["B"] / two.norm),
+        "kappa_nuclear": np.asarray(quantities["B"] / one.norm),
+        "fills": np.asarray(np.linalg.norm(W, "nuc") / quantities["B"]),
+        "gap": np.asarray(quantities["gap"]),
         "reference_gap": np.asarray(max(two.gap, one.gap)),
     }
 

@@ -1,4 +1,4 @@
-"""Panels of `attention_svm` on traps, and on Polyak's step."""
+"""Panels of `attention_svm` on traps, on the landscape, and on Polyak's step."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,14 +6,15 @@ from matplotlib.axes import Axes
 from matsense.claims import Run
 from matsense.theory import attention as theory
 from sims import drawing
+from sims.studies.attention_svm import laws
 from sims.studies.attention_svm.panels import finish, finished, share_points, sizes, stacked, ticks
 
 
 def traps(ax: Axes, runs: list[Run]) -> None:
     """(k) Equal other scores: who misses the best tokens, against the lag of the deepest trap."""
     drawing.panel(
-        ax, "k", "equal other scores: which runs miss the best tokens", "lag c of the inputs left",
-        "share of runs",
+        ax, "k", "traps (a finding here): equal other scores", "lag c of the inputs left",
+        "share that misses the best tokens",
     )  # fmt: skip
     chosen = [run for run in finished(runs, "equal") if "lag" in run.quantities]
     forced = finished(runs, "trap")
@@ -50,3 +51,49 @@ def polyak(ax: Axes, runs: list[Run]) -> None:
             law, late = np.median(error[:, -1]) * (t / t[-1]) ** -theory.EXPONENT, t >= 3
             drawing.theory(ax, t[late], law[late], index, label="$\\propto t^{-2}$")
     finish(ax, shown)
+
+
+def landscape(ax: Axes, runs: list[Run]) -> None:
+    """(m) The least cosine between -grad L and W_mm in each instance, over its derived bound."""
+    drawing.panel(
+        ax, "m", "is there a stationary point?", "instance",
+        "least cos(-grad L, $W_{mm}$) / bound",
+    )  # fmt: skip
+    shown: list[Run] = []
+    for index, (equal, label) in enumerate(((1, "equal other scores"), (0, "unequal scores"))):
+        chosen = finished(runs, "landscape", equal=equal)
+        if chosen:
+            shown = chosen
+            height = np.sort([laws.steepness(run) for run in chosen])
+            ax.plot(
+                np.arange(1, len(height) + 1), height, drawing.marker(index),
+                color=drawing.colour(index), markersize=4, label=f"{label},\n{sizes(chosen)}",
+            )  # fmt: skip
+    if shown:
+        count = [1.0, float(len(shown))]
+        drawing.theory(ax, count, [1.0, 1.0], label="bound for equal scores")
+        ax.axhline(0.0, color="black", linewidth=0.8, linestyle=":")
+    finish(ax, shown)
+
+
+def first_step(ax: Axes, runs: list[Run]) -> None:
+    """(n) Who misses the best tokens, with a first step that separates them and without."""
+    drawing.panel(
+        ax, "n", "equal other scores, NGD from W = 0", "does the first step separate the best?",
+        "share that misses them",
+    )  # fmt: skip
+    chosen = [run for run in finished(runs, "equal") if "first_margin" in run.quantities]
+    rows = [
+        [
+            1 - float(r.quantities["best"])
+            for r in chosen
+            if (r.quantities["first_margin"] > 0) == yes
+        ]
+        for yes in (False, True)
+    ]
+    for place, row in enumerate(rows):
+        if row:
+            share_points(ax, [place], [row], place, f"{int(sum(row))} of {len(row)} miss")
+    ax.set_xticks([0, 1], ["no", "yes"])
+    ax.set_xlim(-0.5, 1.5)
+    finish(ax, chosen)

@@ -24,6 +24,10 @@ Quantities = dict[str, Array]
 PER_DECADE = 12
 # Steps of NGD towards a token choice: its direction is then known to about 1e-2 radians.
 WARM_UP = 1000
+# ||W|| and directions at each, of the W that `landscape_trial` samples: the softmax is nearly
+# uniform at the first norm, and one token's mass beyond the range of doubles at the last.
+NORMS = (0.01, 1.0, 10.0, 100.0, 1e3, 1e4)
+SAMPLES = 16
 
 
 def problem(
@@ -42,6 +46,11 @@ def problem(
 def equal_scores(key: PRNGKeyArray, n: int, T: int, d: int) -> Attention:
     """All non-optimal tokens of an input score equally."""
     return attention.draw(key, n, T, d, equal=True)
+
+
+def either_scores(key: PRNGKeyArray, n: int, T: int, d: int, equal: int) -> Attention:
+    """All non-optimal tokens of an input score equally (equal = 1), or as they are drawn (0)."""
+    return attention.draw(key, n, T, d, equal=bool(equal))
 
 
 def relu_head(key: PRNGKeyArray, n: int, T: int, d: int) -> Attention:
@@ -89,8 +98,21 @@ def two_looks_trial(
     """NGD on W from 0, looked at after `first` and after `steps` steps."""
     ticks = np.array([first, steps])
     solver = attention_ngd(instance, eta)
-    _, seen = run(solver, _zero(instance), ticks, lambda W: {"kept": instance.kept(W)})
+    _, seen = run(solver, _zero(instance), ticks, lambda W: {"W": W, "kept": instance.kept(W)})
     return {"t": jnp.asarray(ticks), **seen}
+
+
+def landscape_trial(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+    """Directions of grad L at the iterates of NGD from 0, and at random W of all norms."""
+    ticks = log_ticks(steps, PER_DECADE)
+    solver = attention_ngd(instance, eta)
+    downhill = lambda W: instance.gradient(W).direction  # noqa: E731
+    _, seen = run(solver, _zero(instance), ticks, lambda W: {"iterates": downhill(W)})
+    d = instance.X.shape[2]
+    W = jax.random.normal(key, (len(NORMS), SAMPLES, d, d))
+    W = W / jnp.linalg.norm(W, axis=(2, 3), keepdims=True) * jnp.array(NORMS)[:, None, None, None]
+    samples = jax.vmap(downhill)(W.reshape(-1, d, d))
+    return {"t": jnp.asarray(ticks), "samples": samples, **seen}
 
 
 def start_trial(
@@ -104,8 +126,8 @@ def start_trial(
     start = depth * _direction(instance, chosen, 4 * WARM_UP)[0]
     ticks = log_ticks(steps, PER_DECADE)
     solver = attention_ngd(instance, eta)
-    _, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
-    return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, **seen}
+    end, seen = run(solver, start, ticks, lambda W: {"kept": instance.kept(W)})
+    return {"t": jnp.asarray(ticks), "chosen": chosen, "start": start, "end": end, **seen}
 
 
 def trap_trial(

@@ -22,7 +22,7 @@ import numpy as np
 
 from matsense.laws import Array
 
-SPREADS = 1.6  # deviations of the living rates by which the limit may lie below the pace
+SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
 HINTED = 2.0  # and that raise the question whether it ends
 SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
@@ -32,7 +32,7 @@ LOOSE = 0.2  # a drift that may be larger, relative to the pace, leaves open wha
 SMALL = 0.05  # a fall of the pace over a stretch, relative to it, that may go on for
 AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the horizon
 WAVE = 0.02  # a pace that goes up and down by more is none
-UNSEEN = 0.5  # standard errors of the drift that are charged where none is seen
+UNSEEN = 0.3  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
 FEW = 4  # ticks of the smallest stretch
 

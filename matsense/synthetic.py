@@ -303,7 +303,7 @@ def false_floor(spacing: Spacing) -> Draw:
 
 
 def logarithm(spacing: Spacing, p: float, of_log: float) -> Draw:
-    """t^-p (ln t)^of_log up to t = 1e6, times a slowly forgotten shift of the ticks."""
+    """t^-p (ln t)^of_log up to t = 1e6, with t + 1.5 to t + 3 for t."""
 
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing, 1e6)
@@ -366,7 +366,7 @@ def log_periodic(spacing: Spacing) -> Draw:
 
 
 def stretched(spacing: Spacing, low: float, high: float) -> Draw:
-    """exp(-(t / tau)^beta), beta = `low` to `high`, 10 to 100 nats: its rate tends to 0 or infinity."""
+    """exp(-(t / tau)^beta), beta = `low` to `high`, 10 to 100 nats: its rate has no limit."""
 
     def draw(g: Generator) -> Drawn:
         t, beta = ticks(spacing), g.uniform(low, high)

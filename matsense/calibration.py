@@ -225,7 +225,7 @@ def hopeless_rows() -> list[Row]:
 def measure(row: Row, traces: int, seed: int = 0) -> Tally:
     """Fits `traces` draws of a row; the draws depend on the seed and the row's name alone."""
     g = np.random.default_rng([seed, *row.name.encode()])
-    counts = np.zeros(7, int)
+    counts = [0] * 7
     widths = []
     for _ in range(traces):
         drawn = row.draw(g)
@@ -248,7 +248,7 @@ def measure(row: Row, traces: int, seed: int = 0) -> Tally:
             widths.append((high - low) / 2 / (truth or 1.0))
             close = decide(estimate, truth, "equals", CLOSE) is Call.CONSISTENT
             near = decide(estimate, truth, "equals", NEAR) is Call.CONSISTENT
-        counts += [
+        found_of_it = (
             bool(readings),
             found.law == "neither",
             bool(readings) and all(_holds(e, x, LEVEL) for e, x in readings),
@@ -256,9 +256,10 @@ def measure(row: Row, traces: int, seed: int = 0) -> Tally:
             contradicted,
             close,
             near,
-        ]
+        )
+        counts = [count + bool(one) for count, one in zip(counts, found_of_it, strict=True)]
     width = float(np.median(widths)) if widths else float("nan")
-    return Tally(traces, *map(int, counts), width)
+    return Tally._make([traces, *counts, width])
 
 
 def _readings(found: Fit, drawn: Drawn) -> tuple[tuple[Estimate, float], tuple[Estimate, float]]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsense.laws import Array
+from matsense.frames import Array
 
 SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
@@ -34,6 +34,8 @@ AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the hor
 WAVE = 0.02  # a pace that goes up and down by more is none
 UNSEEN = 0.3  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
+SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
+TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
 FEW = 4  # ticks of the smallest stretch
 
 
@@ -97,13 +99,19 @@ def scatter_of(u: Array, z: Array) -> Scatter:
     e = z - q @ (q.T @ z)
     n = len(e)
     rho = float(np.clip(e[:-1] @ e[1:] / (e[:-1] @ e[:-1] + 1e-300), 0, 1))
+    # A kink of the pace looks like memory; in the differences of e it is one outlier. For AR(1)
+    # noise these have the correlation (rho - 1) / 2.
+    d = np.diff(e)
+    kinked = 1 + 2 * float(d[:-1] @ d[1:]) / (float(d @ d) + 1e-300) + 2 / math.sqrt(n)
     fresh = e[1:] - rho * e[:-1]
     # log y is known to rounding at best.
     rounding = 4e-16 * (1 + np.abs(z).max())
     size = max(float(np.median(np.abs(fresh))) / 0.6745, rounding)
-    size *= math.sqrt((n - 1) / max(n - 2 - degree, 1))
+    # A handful of ticks do not know their own noise.
+    dof = max(n - 2 - degree, 1)
+    size *= math.sqrt((n - 1) / dof) * (1 + 2 / dof)
     rho += (1 + (4 + degree) * rho) / n + 0.5 * math.sqrt((1 - rho**2) / n)
-    return Scatter(size**2, min(rho, 1.0))
+    return Scatter(size**2, min(rho, max(kinked, 0.0), 1.0))
 
 
 def slopes(u: Array, z: Array, edges: Array, scatter: Scatter) -> Slopes:
@@ -125,8 +133,9 @@ def slopes(u: Array, z: Array, edges: Array, scatter: Scatter) -> Slopes:
 def change_at_the_end(u: Array, z: Array, scatter: Scatter) -> str:
     """Why the law does not hold on its last ticks; empty if it does."""
     n = len(u)
-    last = np.unique(np.round(np.geomspace(FEW, n // 2, 12)).astype(int)) if n >= 2 * FEW else []
-    for m in last:
+    most = n // 2
+    few = np.geomspace(FEW, most, 12) if most >= FEW else np.zeros(0)
+    for m in np.unique(np.round(few).astype(int)):
         cut = u[n - m - 1]
         both = slopes(u, z, np.array([u[0], cut, u[-1]]), scatter)
         change = both.value[1] - both.value[0]
@@ -185,14 +194,20 @@ def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
     jointly = abs(last + before) > HINTED * math.hypot(error[-1], error[-2])
     if not (seen[-1] or seen[-2] or jointly):
         return "", 0.0
-    if (abs(last) + 2 * error[-1] * (not seen[-1])) < steady * abs(before) and seen[-2]:
+    least = abs(before) - SURE * error[-2]
+    turned = seen[-1] and seen[-2] and last * before < 0 and abs(last) > TURNED * abs(before)
+    if abs(last) + SURE * error[-1] < steady * least and not turned:
         return "", 0.0
+    if seen[-1] and seen[-2] and last * before < 0:
+        return f"{UNSETTLED} goes up and down", 0.0
     if last > 0 and seen[-1] and before > -2 * error[-2]:
         # It falls faster and faster in this stretch, or did once: a sum of two rates in the middle.
         if last - 2 * error[-1] > 1.05 * (before + 2 * error[-2]):
             return "", 0.0
-        if len(fall) > 2 and seen[-2] and seen[-3] and before / fall[-3] > last / before + 0.3:
-            return "", 0.0
+        if len(fall) > 2 and seen[-2] and seen[-3]:
+            earlier = least / (fall[-3] + SURE * error[-3])
+            if earlier > (last + SURE * error[-1]) / least + 0.3:
+                return "", 0.0
     if 0 < last < SMALL * pace and before > 0:
         return "", float(last)
     way, change = "falls" if last + before > 0 else "rises", 100 * abs(last) / pace

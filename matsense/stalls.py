@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from matsense.laws import SMALLEST_WINDOW, Array, half_width, scan_line
+from matsense.frames import SMALLEST_WINDOW, Array
+from matsense.laws import half_width, scan_line
 
 LEAST_STALL = 5  # ticks that make a floor
 FLAT = 0.02  # |d log y / d log t| below this is flat even where it is seen not to be zero
 OUTLYING = 8.0  # prediction errors by which a handful of last ticks must miss to be a floor
 BREAK = 4.0  # the decay before a floor is this many times what the floor may still hide
+LEVEL = 5.0  # standard errors of independent noise by which both ends of a flat trace may differ
+EVEN = 1e-3  # and nats
 HIDDEN = 2.0  # nats: a whole trace that may, within its error, fall by more is not flat
 
 
@@ -29,7 +32,8 @@ def find_stall(t: Array, z: Array) -> int | None:
         before = int(np.searchsorted(x, x[a] - span[k]))
         if before == 0:
             # Nothing as long came before: either it is the whole trace or a decay of a few ticks.
-            if hidden[k] < HIDDEN and (a == 0 or span[k] > 0.5 * (x[-1] - x[0])):
+            whole = a == 0 or span[k] > 0.5 * (x[-1] - x[0])
+            if whole and hidden[k] < HIDDEN and level(z[a:]):
                 return a
             if a < 2:
                 continue
@@ -39,6 +43,19 @@ def find_stall(t: Array, z: Array) -> int | None:
         if fall > BREAK * hidden[k]:
             return a
     return short_stall(t, x, z)
+
+
+def level(z: Array) -> bool:
+    """Whether the last third of z stands where the first does, but for the scatter of the ticks.
+
+    A slow decay without noise is not flat, however little it falls. Scatter is told by second
+    differences, to which a decay is straight; noise that remembers may make the means differ by
+    `LEVEL` times what independent noise would.
+    """
+    third = max(len(z) // 3, 1)
+    apart = abs(float(z[:third].mean() - z[-third:].mean()))
+    scatter = float(np.sqrt(np.mean(np.diff(z, 2) ** 2) / 6)) if len(z) > 2 else 0.0
+    return apart <= EVEN + LEVEL * scatter * float(np.sqrt(2 / third))
 
 
 def short_stall(t: Array, x: Array, z: Array) -> int | None:

@@ -224,19 +224,20 @@ def few_decades(spacing: Spacing, low: float, high: float) -> Draw:
 def two_phases(spacing: Spacing, faster: bool = False) -> Draw:
     """Rates that differ by a factor 2 to 10, the last one over the last 5 to 50% of the ticks.
 
-    The sum of two exponentials, or their smaller one if the last is the `faster`; 20 to 60 nats.
+    The sum of two exponentials, or their smaller one if the last is the `faster`; the first phase
+    is 20 to 60 nats long.
     """
 
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing)
         ratio, share = log_uniform(g, 2.0, 10.0), g.uniform(0.05, 0.5)
         cut = t[int((1 - share) * (len(t) - 1))]
-        first = g.uniform(20.0, 60.0) / t[-1]
+        first = g.uniform(20.0, 60.0) / cut
         last = first * ratio if faster else first / ratio
         apart = (last - first) * (t - cut)
         bend = -np.logaddexp(0, apart) if faster else np.logaddexp(0, -apart)
         # The two branches are equal at the cut; log y follows the first before, the last after.
-        z = -first * t + bend if faster else -last * t - (first - last) * cut + bend
+        z = -first * t + bend
         return Drawn(t, np.exp(z - z[0]), last, math.inf)
 
     return draw

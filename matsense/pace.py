@@ -35,6 +35,7 @@ WAVE = 0.02  # a pace that goes up and down by more is none
 UNSEEN = 0.3  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
 SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
+ALIKE = 0.12  # shares of the pace that differ by less than this are the same
 TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
 FEW = 4  # ticks of the smallest stretch
 
@@ -175,14 +176,15 @@ def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
 def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
     """Why the drift from stretch to stretch leaves the limit open, or an endless fall a stretch.
 
-    A drift ends if it shrinks from one stretch to the next below the share `steady`. One that grows
-    is the last but one of a sum's terms taking over, and is bounded by its variance. In between it
-    may go on for ever, as exp(-t^.8) does: a small one is reported, to be charged as if it went on
-    for `AHEAD` more stretches.
+    A drift ends if it shrinks from one stretch to the next below the share `steady`. A fall by the
+    same share of the pace may go on for ever, as that of exp(-t^.8) does: a small one is reported,
+    to be charged as if it went on for `AHEAD` more stretches. Any other fall is that of a sum of
+    rates, whose variance bounds it; the pace of no sum of decays rises.
     """
     fall = -np.diff(history.value)
     error = np.sqrt(history.variance[1:] + history.variance[:-1])
     told = np.isfinite(fall)
+    told_at = np.flatnonzero(told)
     fall, error = fall[told], error[told]
     if len(fall) < 2 or np.abs(fall[-2:]).max() < NEGLIGIBLE * pace:
         return "", 0.0
@@ -194,20 +196,18 @@ def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
     jointly = abs(last + before) > HINTED * math.hypot(error[-1], error[-2])
     if not (seen[-1] or seen[-2] or jointly):
         return "", 0.0
-    least = abs(before) - SURE * error[-2]
+    largest, smallest = abs(last) + SURE * error[-1], abs(last) - SURE * error[-1]
+    least, most = abs(before) - SURE * error[-2], abs(before) + SURE * error[-2]
     turned = seen[-1] and seen[-2] and last * before < 0 and abs(last) > TURNED * abs(before)
-    if abs(last) + SURE * error[-1] < steady * least and not turned:
+    if largest < steady * least and not turned:
         return "", 0.0
     if seen[-1] and seen[-2] and last * before < 0:
         return f"{UNSETTLED} goes up and down", 0.0
     if last > 0 and seen[-1] and before > -2 * error[-2]:
-        # It falls faster and faster in this stretch, or did once: a sum of two rates in the middle.
-        if last - 2 * error[-1] > 1.05 * (before + 2 * error[-2]):
+        # exp(-t^b) falls by the same share of its pace from stretch to stretch.
+        share = history.value[told_at[-1]] / history.value[told_at[-1] + 1]
+        if largest * share < (1 - ALIKE) * least or smallest * share > (1 + ALIKE) * most:
             return "", 0.0
-        if len(fall) > 2 and seen[-2] and seen[-3]:
-            earlier = least / (fall[-3] + SURE * error[-3])
-            if earlier > (last + SURE * error[-1]) / least + 0.3:
-                return "", 0.0
     if 0 < last < SMALL * pace and before > 0:
         return "", float(last)
     way, change = "falls" if last + before > 0 else "rises", 100 * abs(last) / pace

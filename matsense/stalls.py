@@ -10,7 +10,7 @@ FLAT = 0.02  # |d log y / d log t| below this is flat even where it is seen not 
 OUTLYING = 8.0  # prediction errors by which a handful of last ticks must miss to be a floor
 BREAK = 4.0  # the decay before a floor is this many times what the floor may still hide
 LEVEL = 5.0  # standard errors of independent noise by which both ends of a flat trace may differ
-EVEN = 1e-3  # and nats
+EVEN = 0.1  # and nats
 HIDDEN = 2.0  # nats: a whole trace that may, within its error, fall by more is not flat
 
 
@@ -48,7 +48,7 @@ def find_stall(t: Array, z: Array) -> int | None:
 def level(z: Array) -> bool:
     """Whether the last third of z stands where the first does, but for the scatter of the ticks.
 
-    A slow decay without noise is not flat, however little it falls. Scatter is told by second
+    A slow decay without noise is not flat. Scatter is told by second
     differences, to which a decay is straight; noise that remembers may make the means differ by
     `LEVEL` times what independent noise would.
     """

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from matsense.fits import SHORT, Candidate, Decay, Fit, refused
+from matsense.fits import Candidate, Decay, Fit, refused
 from matsense.frames import SMALLEST_WINDOW, repeated
 from matsense.laws import solve
 from matsense.pace import UNSETTLED, Witness, examine
@@ -39,16 +39,16 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         u, z = np.log(decay.t[keep] + f.shift), z[keep]
         a = int(np.searchsorted(decay.t[keep], f.window[0]))
         if len(u) - a < SMALLEST_WINDOW:
-            return refused(SHORT, decay).fit
+            # Little but a floor that was fitted along: no more than the size of the exponent is known.
+            return replace(f, below=f.value, above=f.value)
         step = (u[-1] - u[a]) / 2
         edges = u[-1] - step * np.arange(4, -1, -1.0)
         witness = examine(u, z, a, edges, steady=0.5, unseen=False)
         if not witness.reason and math.isnan(decay.floor):
             witness = beside_rivals(found, decay, witness)
             if witness.below > f.value:
-                return refused(
-                    "a law without any decay to speak of fits its end as well", decay
-                ).fit
+                # From no decay to speak of to as much more: what stays is a bound from above.
+                witness = Witness(f.value, max(witness.above, f.value))
     if witness.reason:
         return refused(witness.reason, decay).fit
     return replace(f, below=witness.below, above=witness.above)

@@ -35,6 +35,7 @@ WAVE = 0.02  # a pace that goes up and down by more is none
 UNSEEN = 0.3  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
 SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
+RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
 ALIKE = 0.12  # shares of the pace that differ by less than this are the same
 TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
 FEW = 4  # ticks of the smallest stretch
@@ -84,6 +85,10 @@ def examine(
     fall, error = curvature(u[start:], z[start:], scatter)
     history = slopes(u, z, stretches, scatter)
     reason, endless = unsettled(history, pace, steady)
+    # A short window may lie between two waves; one that holds a third of the fall does not.
+    much = z[start] - z[-1] > (z.max() - z[-1]) / 3
+    if (reason or endless) and much and rested(u[start:], z[start:], scatter, history, stretches):
+        reason, endless = "", 0.0
     if reason:
         return Witness(reason=reason)
     charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
@@ -171,6 +176,23 @@ def curvature(u: Array, z: Array, scatter: Scatter) -> tuple[float, float]:
     return 2 * float(q[:, 2] @ z / r[2, 2]) / half**2, (
         2 * math.sqrt(variance) / abs(float(r[2, 2])) / half**2
     )
+
+
+def rested(u: Array, z: Array, scatter: Scatter, history: Slopes, stretches: Array) -> bool:
+    """Whether the drift from stretch to stretch has died inside the window.
+
+    Were it to go on, the pace would move by a known part of it from one half of the window to the
+    other; surely less than `RESTED` of that is rest.
+    """
+    middle = (u[0] + u[-1]) / 2
+    half = slopes(u, z, np.array([u[0], middle, u[-1]]), scatter)
+    drift = abs(float(history.value[-2] - history.value[-1]))
+    first, last = (u[0] + middle) / 2, (middle + u[-1]) / 2
+    # Stretches are doublings of u where its zero is a beginning, and equal steps elsewhere.
+    doubling = bool(np.isclose(stretches[-1], 2 * stretches[-2]))
+    passed = math.log2(last / first) if doubling else (last - first) / np.diff(stretches)[-1]
+    moved = abs(float(half.value[1] - half.value[0])) + 2 * math.sqrt(half.variance.sum())
+    return bool(moved < RESTED * drift * passed)
 
 
 def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:

@@ -39,7 +39,7 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         u, z = np.log(decay.t[keep] + f.shift), z[keep]
         a = int(np.searchsorted(decay.t[keep], f.window[0]))
         if len(u) - a < SMALLEST_WINDOW:
-            # Little but a floor that was fitted along: no more than the size of the exponent is known.
+            # Little but a floor that was fitted along: the size of the exponent is known, no more.
             return replace(f, below=f.value, above=f.value)
         step = (u[-1] - u[a]) / 2
         edges = u[-1] - step * np.arange(4, -1, -1.0)

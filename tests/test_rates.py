@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from matsense.estimate import Call, decide
+from matsense.pace import UNSETTLED
 from matsense.rates import Fit, fit, fit_exponential, fit_power, local_exponent, predict
 from matsense.stalls import find_stall
 
@@ -294,6 +296,11 @@ def test_units_of_y_and_t_do_not_matter(law, of_y, of_t, seed):
 def test_law_is_named_and_the_curve_passes_through_the_data(law, seed):
     y = draw(*law, 0.05, seed)
     f = fit(LOG, y)
+    if f.law == "neither":
+        # By chance a few in a hundred look as if their pace had not settled; never like another
+        # law. How few is counted below.
+        assert f.reason.startswith(UNSETTLED)
+        return
     assert f.law == law[0]
     inside = (f.window[0] <= LOG) & (f.window[1] >= LOG)
     gap = np.log(predict(f, LOG[inside]) / y[inside])
@@ -301,6 +308,16 @@ def test_law_is_named_and_the_curve_passes_through_the_data(law, seed):
     assert np.std(gap) < 0.1
     # Five standard errors: 50 draws, so a wrong interval and not chance would fail this.
     assert abs(f.value - law[1]) < 5 * f.se
+
+
+@pytest.mark.parametrize(
+    ("law", "value", "shift"), [("power", 1.0, 20.0), ("exponential", 8e-3, 0)]
+)
+def test_most_noisy_traces_are_answered(law, value, shift):
+    answers = [fit(LOG, draw(law, value, shift, 0.05, seed)).law for seed in range(60)]
+    assert set(answers) <= {law, "neither"}
+    # Nine in ten are meant to be; 60 of those would give fewer than 45 one time in 10^4.
+    assert answers.count(law) >= stats.binom.ppf(1e-4, 60, 0.9)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

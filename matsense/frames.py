@@ -27,7 +27,7 @@ class Frame(NamedTuple):
     modes: Array  # (K, n, J) cosines of frequency 1..J on each window
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     """The windows that leave out 0, 1, 2, 3, 5 ... ticks or keep `smallest`, ... ticks; cached."""
     left_out = np.geomspace(1, n, int(np.log(n) / np.log(FRONT_RATIO)) + 2)
@@ -39,14 +39,21 @@ def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     counts = (n - starts).astype(float)
     phase = np.pi * (i - starts[:, None] + 0.5) / counts[:, None]
     J = int(mode_count(counts).max()) + 3
-    modes = np.cos(phase[:, :, None] * np.arange(1, J + 1)) * inside[:, :, None]
+    # By Chebyshev's recurrence: a product costs a tenth of a cosine.
+    modes = np.empty((J, *phase.shape))
+    modes[0] = np.cos(phase)
+    before, twice = np.ones_like(phase), 2 * modes[0]
+    for j in range(1, J):
+        np.multiply(twice, modes[j - 1], out=modes[j])
+        modes[j] -= before if j == 1 else modes[j - 2]
+    modes = np.ascontiguousarray((modes * inside).transpose(1, 2, 0))
     return Frame(starts, counts, inside.astype(float), modes)
 
 
 def repeated(n: int, times: int) -> Frame:
     """The window of all n ticks, so many times: for several laws on one window."""
-    f = frame(n)
-    return f._replace(**{name: np.repeat(getattr(f, name)[:1], times, 0) for name in f._fields})
+    f = frame(n, smallest=n)
+    return f._replace(**{name: np.repeat(getattr(f, name), times, 0) for name in f._fields})
 
 
 def mode_count(counts: Array) -> Array:

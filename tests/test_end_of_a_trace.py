@@ -174,16 +174,35 @@ def test_two_close_rates_are_not_read_as_their_mean():
     assert 0.05 < local.value < 0.055
 
 
-@examples
-@given(
-    st.sampled_from(["log", "linear"]), st.floats(1.02, 3.0), st.floats(0.1, 10.0),
-    st.floats(10.0, 60.0), st.sampled_from([100, 400, 3e4]),
-)  # fmt: skip
-def test_any_two_close_rates(spacing, ratio, weight, nats, horizon):
+def of_two_rates(spacing, ratio, weight, nats, horizon):
     t = ticks(spacing, horizon)
     slow = nats / t[-1]
-    y = np.exp(-slow * t) + weight * np.exp(-ratio * slow * t)
-    assert covers(fit(t, y), rate=slow, exponent=math.inf)
+    return fit(t, np.exp(-slow * t) + weight * np.exp(-ratio * slow * t)), slow
+
+
+two_rates = (st.sampled_from(["log", "linear"]), st.floats(1.02, 3.0))
+lengths = (st.floats(10.0, 60.0), st.sampled_from([100, 400, 3e4]))
+
+
+@examples
+@given(*two_rates, st.floats(0.1, 1.0), *lengths)
+def test_any_two_close_rates(spacing, ratio, weight, nats, horizon):
+    f, slow = of_two_rates(spacing, ratio, weight, nats, horizon)
+    assert covers(f, rate=slow, exponent=math.inf)
+
+
+@examples
+@given(*two_rates, st.floats(1.0, 10.0), *lengths)
+def test_a_slow_rate_of_a_small_share_is_missed_by_little(spacing, ratio, weight, nats, horizon):
+    """The spread of the rates bounds the slowest if its share is large; a tenth may be missed.
+
+    At a share w two rates d apart have the mean d (1 - w) and the deviation d (w - w^2)^(1/2) above
+    the slower one; of these two are charged. What is left, d (1 - w) - 2 d (w - w^2)^(1/2), is at
+    most .31 d at w = 1/11, and a d that leaves w there over ten nats is below .2 of the rate.
+    """
+    f, slow = of_two_rates(spacing, ratio, weight, nats, horizon)
+    low, high = f.as_rate.interval()
+    assert low <= (1 + 0.31 * 0.2) * slow and slow <= high * (1 + 1e-9)
 
 
 # Noise that remembers
@@ -254,13 +273,16 @@ def test_a_crossover_that_comes_late():
     assert covers(fit(LOG, 1 / LOG + 9e3 / LOG**2), rate=0.0, exponent=1.0)
 
 
-@pytest.mark.parametrize("sd", [0.0, 0.02])
 @pytest.mark.parametrize("share", [0.03, 0.1, 0.3, 1.0])
-@pytest.mark.parametrize("horizon", [3e3, 3e4, 3e5])
-def test_crossovers_at_any_time(share, horizon, sd):
-    t = ticks("log", horizon)
-    y = (1 / t + share * horizon / t**2) * np.exp(sd * normal(7, len(t)))
-    assert covers(fit(t, y), rate=0.0, exponent=1.0)
+def test_crossovers_at_any_time(share):
+    """1/t + c/t^2, equal at `share` of the horizon; without noise, and with 2% of it."""
+    noisy = []
+    for horizon in (3e3, 3e4, 3e5):
+        t = ticks("log", horizon)
+        y = 1 / t + share * horizon / t**2
+        assert covers(fit(t, y), rate=0.0, exponent=1.0)
+        noisy += [fit(t, y * np.exp(0.02 * normal(seed, len(t)))) for seed in range(12)]
+    most_cover(noisy, rate=0.0, exponent=1.0)
 
 
 # Waves

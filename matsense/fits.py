@@ -79,8 +79,8 @@ class Fit:
 
     @property
     def stalled(self) -> bool:
-        """Whether the trace ends flat, and not for rounding."""
-        return not (math.isnan(self.stalls_at) or self.rounding)
+        """Whether the trace is flat, or ends flat for another reason than rounding."""
+        return self.law == "plateau" or not (math.isnan(self.stalls_at) or self.rounding)
 
 
 class Decay(NamedTuple):

@@ -2,8 +2,9 @@
 
 With z = log y the two laws are z = c - rate t and z = c - p log(t + t0). A window is [a, n): a law
 is a statement about the end, so only its start is sought. Everything is an array over the K
-candidate starts; windows are padded with zero rows, which least squares does not see. Where no
-source is given, the construction is derived here and its calibration is in tests/test_calibration.
+candidate starts (`matsense.frames`); what the residuals say of the errors is in
+`matsense.residuals`. Where no source is given, the construction is derived here, and its
+calibration is figures/calibration.txt.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from matsense.residuals import accumulated, drift, slow_variance, steadied, unse
 SHIFTS = 44  # shifts tried on a grid before Gauss-Newton
 REFINEMENTS = 10
 FLOOR_REFINEMENTS = 15
-INFLATION = 1.05  # of every error: pays for having looked at many windows; measured, see above
+INFLATION = 1.05  # of every error: pays for having looked at many windows; measured
 
 
 class Scan(NamedTuple):

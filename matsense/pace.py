@@ -8,10 +8,13 @@ the window to see, which the ticks before the window may tell.
 How far a drifting pace may still go is derived here from what drifts in gradient descent. Near a
 limit y is a sum of c_i exp(-v_i u) with positive weights: its pace is the mean of the v_i under the
 weights that still live, and the fall of the pace is their variance, -dv/du = Var(v). The limit, the
-smallest v_i, lies about a standard deviation below the mean: (1 - w)^(1/2) / w^(1/2) of them for
-two rates of which the slower has the share w, 1.5 while w >= .3; a factor u^-a (a spectrum's edge,
-or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) deviations. `SPREADS` of them
-are charged. Where the fall does not slow down at all, no number is a bound, and the law is refused.
+smallest v_i, lies about a standard deviation below the mean: sqrt((1 - w) / w) of them for two
+rates of which the slower has the share w, at most 2 while w >= .2; a factor u^-a (a spectrum's
+edge, or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) deviations. `SPREADS` of
+them are charged. Where the pace falls by the same share again and again, no number is a bound, and
+the law is refused. What cannot be known stays unknown: a slower term that has yet to show.
+
+The constants were settled on seed 0 of `matsense.calibration`; figures/calibration.txt is seed 1.
 """
 
 import math

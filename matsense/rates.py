@@ -3,8 +3,8 @@
 A trace may begin with a plateau and a fast transient and may end on a floor; in between it follows
 C (t + t0)^-p or C exp(-rate t). One principle finds the window: among all starts, take the one with
 the smallest error, where the error counts lack of fit and whatever the value still drifts by when
-the window shrinks (`matsense.choice`). What the law says is then held against everything that speaks
-against its being the law of the end (`matsense.witnesses`), which widens it or takes it back.
+the window shrinks (`matsense.choice`). The law is then held against what speaks against its being
+that of the end (`matsense.witnesses`), which widens its interval or takes it back.
 """
 
 import math

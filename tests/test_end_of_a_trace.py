@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -129,16 +129,30 @@ def test_a_slow_phase_over_half_the_ticks_is_read():
 
 @examples
 @given(
-    st.floats(1.5, 8.0), st.floats(0.1, 0.9), st.floats(15, 60), st.floats(60, 2e4),
+    st.floats(1.1, 8.0), st.floats(0.1, 0.9), st.floats(15, 60), st.floats(60, 2e4),
     st.sampled_from(["log", "linear"]),
 )  # fmt: skip
 def test_two_phases_of_any_rates(ratio, share, nats, horizon, spacing):
     """The slow term passes the fast one when `share` of the horizon is over."""
+    assume(share * nats < 45)  # below 1e-20 it would be rounding
     t = ticks(spacing, horizon)
     fast = nats / t[-1]
     slow = fast / ratio
     cut = share * t[-1]
     z = np.logaddexp(-fast * t, -slow * t - (fast - slow) * cut)
+    assert covers(fit(t, np.exp(z)), rate=slow, exponent=math.inf)
+
+
+@both_spacings
+@pytest.mark.parametrize("ratio", [1.2, 1.5, 2.0])
+@pytest.mark.parametrize("share", [0.7, 0.8, 0.85])
+@pytest.mark.parametrize("nats", [15.0, 25.0, 40.0])
+def test_a_slow_phase_that_has_just_begun_is_not_missed(spacing, ratio, share, nats):
+    """A pace that drops by a third or less over the last ticks is no break, and yet no drift."""
+    t = ticks(spacing, 2e4)
+    fast = nats / t[-1]
+    slow = fast / ratio
+    z = np.logaddexp(-fast * t, -slow * t - (fast - slow) * share * t[-1])
     assert covers(fit(t, np.exp(z)), rate=slow, exponent=math.inf)
 
 
@@ -157,11 +171,13 @@ def test_growth_at_the_end_is_no_decay():
     st.floats(10.0, 40.0), st.sampled_from([0.0, 0.02]), st.integers(0, 99),
 )  # fmt: skip
 def test_any_growth_at_the_end_is_no_decay(spacing, share, rise, nats, sd, seed):
+    """A handful of ticks that rise by less than two nats over their later half may be a floor."""
     t = ticks(spacing, 3e4)
     cut = int((1 - share) * len(t))
     z = -nats * t / t[-1]
     z[cut:] = z[cut - 1] + rise * (t[cut:] - t[cut - 1]) / (t[-1] - t[cut - 1])
-    assert refused(fit(t, np.exp(z + sd * normal(seed, len(t)))))
+    f = fit(t, np.exp(z + sd * normal(seed, len(t))))
+    assert refused(f) or (rise < 4 and f.stalled)
 
 
 def test_two_close_rates_are_not_read_as_their_mean():

@@ -125,7 +125,7 @@ def unknown_rows() -> list[Row]:
         "random walk 0.1 a tick": draw.walk(0.1),
         "chi-square, 1 degree": draw.chi_square(1),
         "chi-square, 5 degrees": draw.chi_square(5),
-        "Student 3, 0.1": draw.student(0.1, 3),
+        "Student 3, 0.1": draw.student(0.1, 3.0),
         "Student 1.5, 0.1": draw.student(0.1, 1.5),
     }
     remembers = {name: error for name, error in strange.items() if "AR" in name or "walk" in name}

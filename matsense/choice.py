@@ -12,6 +12,7 @@ LEAST_DECADES = 1.5  # of t + t0, for a power law
 CLEAR = 2.0  # ticks above this many floors give the first guess of a law fitted with its floor
 UNSEEN = 0.33  # a fitted floor with a relative error above this is none
 EVIDENCE = 10.0  # gap between sums of squares, in noise variances, that settles a choice
+LEAST_PART = 1 / 6  # of the decay that the window of an exponential holds
 CURVED = 1.5  # the rate of an exponential may not change by more than this over its window
 QUIETER = 3.0  # a law this many times quieter than its floor is not fitted together with it
 RESOLUTION = 1e-9  # relative error that no fit in double precision undercuts
@@ -60,7 +61,8 @@ def floor_suspected(decay: Decay, curve: Scan, plain: Candidate) -> bool:
     some = f._replace(**{name: getattr(f, name)[js] for name in f._fields})
     d = 1 / (1 + np.maximum(decay.t - curve.first[js, None], 0.0) / curve.scale[js, None])
     rise = (d / d[:, -1:]) ** -np.clip(curve.value[js, None], 0, 20)
-    s = solve(curve.misfit[js], np.stack([np.ones_like(d), np.log(d), d, rise], 2), some)
+    columns = np.stack([np.ones_like(d), np.log(d), d, rise], 2)
+    s = solve(curve.misfit[js], columns, some, remembers=False)
     seen = s.coefficients[:, 3] > math.sqrt(EVIDENCE) * s.se[:, 3]
     return bool((seen & (s.variance < 2 * plain.variance)).any())
 
@@ -92,7 +94,8 @@ def best_exponential(decay: Decay, curve: Scan) -> Candidate:
     scan = scan_line(t, decay.above, blur=decay.blur, tilt=decay.tilt)
     lag = scan.last - scan.first
     nats = scan.value * lag
-    long = nats >= LEAST_NATS
+    # A short last part of a decay may lie between two waves, or on a pace that drifts.
+    long = nats >= max(LEAST_NATS, LEAST_PART * float(decay.above.max() - decay.above[-1]))
     # A power law's rate falls by (t_end + t0) / (t_a + t0) over the window.
     straight = 1 + lag / (curve.scale * np.exp(np.minimum(2 * curve.doubt, 50.0))) <= CURVED
     if not long.any():

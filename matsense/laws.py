@@ -13,11 +13,12 @@ import numpy as np
 from scipy import special
 
 from matsense.frames import SMALLEST_WINDOW, Array, Frame, dot, frame
-from matsense.residuals import accumulated, drift, slow_variance, steadied, unsettled
+from matsense.residuals import accumulated, drift, slow_variance, smooth, steadied, unsettled
 
 SHIFTS = 44  # shifts tried on a grid before Gauss-Newton
 REFINEMENTS = 10
 FLOOR_REFINEMENTS = 15
+WAVY = 4.0  # of a variance told by residuals without scatter: a wave is no sum of many chances
 INFLATION = 1.05  # of every error: pays for having looked at many windows; measured
 
 
@@ -80,6 +81,7 @@ def solve(
     variance, dof = slow_variance(misfit, q, f)
     if remembers:
         variance = np.maximum(variance, accumulated(misfit, q.shape[2], f))
+        variance = np.where(smooth(misfit, f), WAVY, 1.0) * variance
     variance = steadied(variance, f)
     square = variance[:, None] * (inverse**2).sum(2)
     square[:, 1] += drift(q, columns * f.mask[:, :, None], misfit, variance, square[:, 1], f)

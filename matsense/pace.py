@@ -97,7 +97,25 @@ def examine(
     charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
     reach = SPREADS * math.sqrt(abs(charged))
     below, above = (reach, 0.0) if charged > 0 else (0.0, reach)
-    return Witness(max(below, AHEAD * endless), above)
+    below = max(below, AHEAD * endless, lateness(u[start:], z[start:], scatter, pace))
+    return Witness(below, above)
+
+
+def lateness(u: Array, z: Array, scatter: Scatter, pace: float) -> float:
+    """How far the limit may lie below the pace if a slower term sets in late in the window.
+
+    Over the whole window its fall of the pace is diluted: the last half, quarter ... are looked at
+    alone, and where their fall is seen, their own pace and their own spread count.
+    """
+    reach, n = 0.0, len(u)
+    for m in (n // 2, n // 4, n // 8, n // 16):
+        if m < 2 * FEW:
+            break
+        fall, error = curvature(u[-m:], z[-m:], scatter)
+        if fall > SEEN * error:
+            late = slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0]
+            reach = max(reach, pace - float(late) + SPREADS * math.sqrt(fall))
+    return reach
 
 
 def scatter_of(u: Array, z: Array) -> Scatter:

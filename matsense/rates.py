@@ -18,7 +18,7 @@ from matsense.fits import LEAST_NATS, SHORT, Decay, Fit, Law, as_neither, predic
 from matsense.frames import SMALLEST_WINDOW, Array
 from matsense.laws import scan_line, scan_power
 from matsense.stalls import LEAST_STALL, find_stall
-from matsense.witnesses import ended, witnessed
+from matsense.witnesses import FLAT_NATS, NEITHER_FLAT, ended, witnessed
 
 __all__ = [
     "Fit", "Law", "fit", "fit_exponential", "fit_locally", "fit_power", "local_exponent", "predict",
@@ -152,6 +152,8 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float
         if len(rest) < LEAST_STALL:
             return Fit("neither", floor=floor, reason=SHORT)
         line = scan_line(t[stall:], rest, smallest=LEAST_STALL)
+        if abs(float(line.value[0])) * float(t[-1] - t[stall]) > FLAT_NATS:
+            return Fit("neither", floor=floor, reason=NEITHER_FLAT)
         return Fit(
             "plateau", 0.0, float(line.se[0]), float(line.dof[0]), (float(t[stall]), float(t[-1])),
             len(rest), 0.0, math.log(floor), floor, stalls_at=float(t[stall]),

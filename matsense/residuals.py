@@ -12,6 +12,7 @@ from matsense.frames import MOST_MODES, Array, Frame, dot, mode_count
 
 CHANCE = 1.5  # standard deviations that a value may move by when the window's start moves
 SHARP = 0.5  # error of log(t_a + t0) above which a window does not determine its shift
+CURVE = 2e-3  # second differences against size, both squared, of residuals that are a curve
 TELLING = 3.0  # a later window with an error this many times larger has no say
 # The level that a mean of j squares of unit normals passes one time in ten.
 HEAD = special.chdtri(np.arange(1, MOST_MODES + 1), 0.10) / np.arange(1, MOST_MODES + 1)
@@ -66,6 +67,16 @@ def accumulated(misfit: Array, columns: int, f: Frame) -> Array:
     same = (n >= n[:, None]) & (innovations <= 1.25 * innovations[:, None])
     rho = np.minimum(np.where(same, rho, 0.0).max(1), 1.0)
     return innovations / ((1 - rho) ** 2 + rho * (np.pi / n) ** 2)
+
+
+def smooth(misfit: Array, f: Frame) -> NDArray[np.bool_]:
+    """Where the residuals are a smooth curve (a wave, a law's lack of fit), not noise; (K,).
+
+    Second differences of independent noise have six times its variance, those of AR(.98) a fiftieth
+    of it, those of a curve of a few periods over n ticks next to nothing.
+    """
+    bend = np.diff(misfit, 2, axis=1) * f.mask[:, :-2]
+    return dot(bend, bend) < CURVE * dot(misfit, misfit)
 
 
 def steadied(variance: Array, f: Frame) -> Array:

@@ -11,11 +11,13 @@ from matsense.laws import solve
 from matsense.pace import UNSETTLED, Witness, examine
 
 HOLDS = 1.5  # a law holds on every window on which its residuals are at most so much larger
-EQUAL = 1.5  # noise variances by which a rival's sum of squares may be larger
+EQUAL = 1.0  # noise variances by which a rival's sum of squares may be larger
+CROSSINGS = 24  # places tried at which a second power crosses the first
 LOGARITHM = 2.0  # the same for a logarithm, and for each parameter that the law has more
 STEEPEST = 3.0  # no law is thought of with a higher power of the logarithm
-SOME = 1.5  # standard errors from which on a logarithm counts as seen
-FARTHER = 2.0  # by which the unknown unit of a logarithm may move its exponent further
+SOME = 1.2  # standard errors from which on a logarithm counts as seen
+FARTHER = 2.5  # by which the unknown unit of a logarithm may move its exponent further
+NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
 FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
 
 
@@ -85,9 +87,9 @@ def beside_rivals(found: Candidate, decay: Decay, witness: Witness) -> Witness:
     equal &= (a > SOME * s.se[:, 2]) & (a < STEEPEST)
     apart = [0.0, *(FARTHER * (s.coefficients[equal, 1] - found.fit.value))]
     # t^-p (1 + c / t)
-    bent = z - np.log1p(t[-1] * np.geomspace(0.01, 1.0, 8)[:, None] / t)
+    bent = z - np.log1p(t[-1] * np.geomspace(0.01, 1.0, CROSSINGS)[:, None] / t)
     columns = np.broadcast_to(np.stack([np.ones_like(x), -x], 1), (*bent.shape, 2))
-    s = solve(bent, columns, repeated(len(t), 8))
+    s = solve(bent, columns, repeated(len(t), CROSSINGS))
     equal = (s.misfit**2).sum(1) < own + EQUAL * found.variance
     apart += [*(s.coefficients[equal, 1] - found.fit.value)]
     return Witness(max(witness.below, -min(apart)), max(witness.above, max(apart)))
@@ -101,7 +103,7 @@ def ended(found: Fit, decay: Decay) -> Fit:
     rest = rest[len(rest) // 2 :]
     i = np.arange(len(rest)) - (len(rest) - 1) / 2
     if len(rest) > 1 and not decay.rounding and abs(i @ rest) / (i @ i) * len(rest) > FLAT_NATS:
-        return refused("its end is neither flat nor on the law of what came before", decay).fit
+        return refused(NEITHER_FLAT, decay).fit
     begins = float(decay.t[decay.stall])
     flat = float(decay.t[-1]) - begins
     return replace(found, stalls_at=begins, flat=flat, rounding=decay.rounding)

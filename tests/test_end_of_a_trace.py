@@ -165,6 +165,16 @@ def test_growth_at_the_end_is_no_decay():
     assert refused(f) and math.isnan(f.as_rate.value)
 
 
+@pytest.mark.parametrize("rise", [4.0, 6.0, 8.0])
+@pytest.mark.parametrize("share", [0.03, 0.06])
+def test_growth_over_a_handful_of_ticks_is_no_plateau(share, rise):
+    """It stands so high in the end that next to nothing came before it, but it is not flat."""
+    cut = int((1 - share) * len(LOG))
+    z = -10 * LOG / LOG[-1]
+    z[cut:] = z[cut - 1] + rise * (LOG[cut:] - LOG[cut - 1]) / (LOG[-1] - LOG[cut - 1])
+    assert refused(fit(LOG, np.exp(z)))
+
+
 @examples
 @given(
     st.sampled_from(["log", "linear"]), st.floats(0.03, 0.3), st.floats(1.5, 8.0),

@@ -233,7 +233,8 @@ def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
         return "", 0.0
     last, before = fall[-1], fall[-2]
     seen = np.abs(fall) > HINTED * error
-    if not seen[-1] and abs(last) + 2 * error[-1] > LOOSE * pace:
+    unknown = 2 * error[-1] > LOOSE * pace
+    if unknown or (not seen[-1] and abs(last) + 2 * error[-1] > LOOSE * pace):
         known = 100 * (abs(last) + 2 * error[-1]) / pace
         return f"{UNSETTLED} is steady to {known:.2g}% only", 0.0
     jointly = abs(last + before) > HINTED * math.hypot(error[-1], error[-2])

@@ -16,7 +16,7 @@ CROSSINGS = 24  # places tried at which a second power crosses the first
 LOGARITHM = 2.0  # the same for a logarithm, and for each parameter that the law has more
 STEEPEST = 3.0  # no law is thought of with a higher power of the logarithm
 SOME = 1.2  # standard errors from which on a logarithm counts as seen
-FARTHER = 2.5  # by which the unknown unit of a logarithm may move its exponent further
+FARTHER = 3.0  # by which the unknown unit of a logarithm may move its exponent further
 NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
 FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
 

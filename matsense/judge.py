@@ -288,7 +288,7 @@ def _held(claim: Claim, answered: list[Unit]) -> tuple[int, int] | None:
         return None
     ends = [unit.estimate.interval(LEVEL) for unit in answered]
     ends = [(low, high) for low, high in ends if low < high and math.isfinite(high - low)]
-    return (sum(low <= 1 <= high for low, high in ends), len(ends)) if ends else None
+    return (sum(bool(low <= 1 <= high) for low, high in ends), len(ends)) if ends else None
 
 
 def reasons_outside(unmet: Iterable[tuple[Condition, int]]) -> list[str]:

@@ -53,7 +53,7 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
                 witness = Witness(f.value, max(witness.above, f.value))
     if witness.reason:
         return refused(witness.reason, decay).fit
-    return replace(f, below=witness.below, above=witness.above)
+    return replace(f, below=float(witness.below), above=float(witness.above))
 
 
 def beside_rivals(found: Candidate, decay: Decay, witness: Witness) -> Witness:

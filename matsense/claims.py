@@ -224,7 +224,7 @@ def exponent(quantity: str, start: Number, resolution: float) -> Estimator:
 
 
 def local_rate(quantity: str, start: Number, resolution: float) -> Estimator:
-    """The pace in nats a step over the later half of a trace's decay: no limit is claimed.
+    """The pace in nats a step over the later half of a trace: no limit is claimed.
 
     From half way between the first tick at or after `start` and the last one above `resolution`;
     see `matsense.rates.fit_locally`.

@@ -14,7 +14,8 @@ edge, or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) devia
 them are charged. Where the pace falls by the same share again and again, no number is a bound, and
 the law is refused. What cannot be known stays unknown: a slower term that has yet to show.
 
-The constants were settled on seed 0 of `matsense.calibration`; figures/calibration.txt is seed 1.
+The constants were settled on seeds 0 and 1 of `matsense.calibration`; figures/calibration.txt is seed
+2.
 """
 
 import math

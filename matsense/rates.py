@@ -93,16 +93,20 @@ def fit_exponential(
 def fit_locally(
     t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0
 ) -> Estimate:
-    """The pace -d log y / dt over the later half of the decay: a local slope, no limit.
+    """The pace -d log y / dt over the later half of a trace: a local slope, no limit.
 
     By least squares on the ticks in the later half of the time from `start` to the last tick
-    before `resolution` or a floor; its error knows of noise that remembers, not of where the pace
-    may go. No value for fewer than 8 ticks, or if the trace diverged or is flat.
+    before `resolution` or a floor that is rounding; its error knows of noise that remembers, not of
+    where the pace may go. A trace that stalls has the pace of its stall, about 0. No value for
+    fewer than 8 ticks, or if the trace diverged.
     """
     decay = prepare(t, y, start, resolution)
     if isinstance(decay, Fit):
-        return Estimate(math.nan, reason=as_neither(decay).reason)
-    ticks, z = decay.t[: decay.end], decay.above
+        if decay.law == "plateau":
+            return Estimate(0.0, decay.se, decay.dof)
+        return Estimate(math.nan, reason=decay.reason)
+    stalls = decay.stall is not None and not decay.rounding
+    ticks, z = (decay.t, decay.z) if stalls else (decay.t[: decay.end], decay.above)
     late = ticks >= (ticks[0] + ticks[-1]) / 2 if ticks.size else np.zeros(0, bool)
     if late.sum() < SMALLEST_WINDOW:
         return Estimate(math.nan, reason=SHORT)

@@ -10,10 +10,10 @@ from matsense.frames import SMALLEST_WINDOW, repeated
 from matsense.laws import solve
 from matsense.pace import UNSETTLED, Witness, examine
 
-HOLDS = 1.5  # a law holds on every window on which its residuals are at most so much larger
+HOLDS = 1.2  # a law holds on every window on which its residuals are at most so much larger
 EQUAL = 1.0  # noise variances by which a rival's sum of squares may be larger
 CROSSINGS = 24  # places tried at which a second power crosses the first
-LOGARITHM = 2.0  # the same for a logarithm, and for each parameter that the law has more
+LOGARITHM = 2.5  # the same for a logarithm, and for each parameter that the law has more
 STEEPEST = 3.0  # no law is thought of with a higher power of the logarithm
 SOME = 1.2  # standard errors from which on a logarithm counts as seen
 FARTHER = 3.0  # by which the unknown unit of a logarithm may move its exponent further

@@ -20,6 +20,7 @@ Rows = Callable[[], list[Row]]
 Line = Callable[[Row, Tally], str]
 
 NAME = 66
+SELDOM = 0.05  # a row answered less often counts as refused
 MOST_WRONG = 0.02
 
 
@@ -109,7 +110,8 @@ EXPLAINED = """\
 coverage: of the 95% intervals of what was answered, those that hold the truth (for unknown laws:
 both the exponent and the rate); wrong: of all traces, those whose interval at the familywise level
 of 200 runs excludes it. right 10%, right 25%: the claim that the value is within that of the truth
-is consistent. < coverage under 93%, > over 99%, ! more than 2% wrong."""
+is consistent. < coverage under 93%, > over 99% (where 5% or
+more are answered), ! more than 2% wrong."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Is the fit honest? A reduced rerun of `python -m sims.calibrate`, and the traces it is run on.
 
-The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 2` (the
-method's constants were settled on seeds 0 and 1).
+The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 3` (the
+method's constants were settled on seeds 0 to 2).
 """
 
 import itertools

@@ -96,9 +96,10 @@ def examine(
     fall, error = curvature(u[start:], z[start:], scatter)
     history = slopes(u, z, stretches, scatter)
     reason, endless = unsettled(history, pace, steady)
-    # A short window may lie between two waves; one that holds a third of the fall does not.
-    much = z[start] - z[-1] > (z.max() - z[-1]) / 3
-    if (reason or endless) and much and rested(u[start:], z[start:], scatter, history, stretches):
+    # A short window may lie between two waves; the last third of the fall does not.
+    third = int(np.argmax(z - z[-1] <= (z.max() - z[-1]) / 3))
+    wide = min(start, third)
+    if (reason or endless) and rested(u[wide:], z[wide:], scatter, history, stretches):
         reason, endless = "", 0.0
     if reason:
         return Witness(reason=reason)

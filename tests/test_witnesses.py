@@ -165,8 +165,11 @@ def test_a_local_slope_is_the_mean_slope_in_closed_form(ratio, weight, slow):
 
 
 def test_a_local_slope_ends_at_the_floor_and_begins_at_the_start():
-    y = np.exp(-0.1 * STEPS) + 1e-9
-    assert fit_locally(STEPS, y).value == pytest.approx(0.1, rel=1e-2)
+    rounded = np.maximum(np.exp(-0.3 * STEPS), 1e-24)
+    assert fit_locally(STEPS, rounded).value == pytest.approx(0.3, rel=1e-2)
+    # A floor that is no rounding is where the trace is: its pace is about 0.
+    stalled = np.exp(-0.1 * STEPS) + 1e-9
+    assert abs(fit_locally(STEPS, stalled).value) < 0.01
     two = np.where(STEPS < 100, 1.0, np.exp(-0.1 * (STEPS - 100)))
     assert fit_locally(STEPS, two, start=100.0).value == pytest.approx(0.1, rel=1e-9)
     cut = fit_locally(STEPS, np.exp(-0.1 * STEPS - 0.0), resolution=1e-8)
@@ -177,14 +180,17 @@ def test_a_local_slope_ends_at_the_floor_and_begins_at_the_start():
     ("y", "reason"),
     [
         (np.append(np.exp(-STEPS[:-1]), math.nan), "diverged"),
-        (np.ones(401), "flat"),
         (np.where(STEPS < 10, np.exp(-STEPS), 0.0), "stalls before"),
     ],
-    ids=["diverged", "flat", "too few"],
+    ids=["diverged", "too few"],
 )
 def test_a_local_slope_of_nothing_is_none(y, reason):
     local = fit_locally(STEPS, y)
     assert math.isnan(local.value) and reason in local.reason
+
+
+def test_the_local_slope_of_a_flat_trace_is_zero():
+    assert fit_locally(STEPS, np.ones(401)).interval() == pytest.approx((0.0, 0.0), abs=1e-6)
 
 
 def test_an_estimator_of_local_slopes_reads_a_run():

@@ -141,13 +141,14 @@ def limit_rate(
     the modified step where there is one.
     """
     F, G = quantities["F"][:, :k], quantities["G"][:, :k]
-    Sigma = np.asarray(problem.truth.matrix.dense())
+    Sigma = np.asarray((problem.truth.U * problem.truth.sigma) @ problem.truth.V.T)
     curvatures = theory.limit_curvatures(F, G, Sigma, r, normal_matrix(problem.operator))
     rate = theory.limit_rate(eta, curvatures)
     stored = without_factors(problem, quantities)
     if not np.isfinite(rate):
         return {**stored, "near_limit": np.asarray(0.0)}
-    since = np.maximum(quantities["t"] - np.maximum(quantities.get("switched_at", 0), 0), 0)
+    begun = np.maximum(quantities.get("switched_at", 0), 0)
+    since = np.maximum(quantities["t"] - begun, 0).astype(float)
     return {
         **stored,
         "near_limit": np.asarray(1.0),

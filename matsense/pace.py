@@ -14,8 +14,8 @@ edge, or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) devia
 them are charged. Where the pace falls by the same share again and again, no number is a bound, and
 the law is refused. What cannot be known stays unknown: a slower term that has yet to show.
 
-The constants were settled on seeds 0 to 2 of `matsense.calibration`; figures/calibration.txt is
-seed 3.
+The constants were settled on seeds 0 to 3 of `matsense.calibration`; figures/calibration.txt is
+seed 4.
 """
 
 import math

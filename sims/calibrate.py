@@ -31,9 +31,9 @@ def head(title: str, *columns: str) -> str:
 
 def marks(m: Tally) -> str:
     """`<` below 93% of coverage, `>` above 99%, `!` more than 2% wrong for certain."""
-    low = (
-        "" if not m.answered or 0.93 <= m.coverage <= 0.99 else " <" if m.coverage < 0.93 else " >"
-    )
+    low = ""
+    if m.answered >= SELDOM * m.traces and m.answered:
+        low = " <" if m.coverage < 0.93 else " >" if m.coverage > 0.99 else ""
     return low + (" !" if m.wrong > MOST_WRONG * m.traces else "")
 
 

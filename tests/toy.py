@@ -45,9 +45,9 @@ def symmetric(instance, key, alpha, steps):
 
 def asymmetric(instance, key, alpha, steps):
     """Asymmetric GD."""
-    # Half the step, hence half the rate: the claim's control.
+    # Three quarters of the step, hence of the rate: the claim's control.
     n = instance.truth.U.shape[0]
-    solver = asymmetric_gd(instance, 0.05)
+    solver = asymmetric_gd(instance, 0.075)
     start = solver.init(*imbalanced_start(key, (n, n), 1, 1, alpha))
     ticks = linear_ticks(steps, 10)
     record = lambda state: {"error": instance.squared_error(*state)}
@@ -81,7 +81,7 @@ study = Study(
             lambda run: run.sweep == "even",
             rate("error", lambda run: 0.0, 1e-24), "equals",
             lambda run: float(exact_rate(0.1, 1.0)), 0.03, source="derived",
-            control=lambda run: run.sweep == "odd", control_of="half the step",
+            control=lambda run: run.sweep == "odd", control_of="three quarters of the step",
         ),
     ),
     draw=draw, fit=lambda run: run.fit("error", 0.0, 1e-24), predicted=lambda run: 0.21,

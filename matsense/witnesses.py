@@ -11,7 +11,7 @@ from matsense.laws import solve
 from matsense.pace import UNSETTLED, Witness, examine
 
 HOLDS = 1.2  # a law holds on every window on which its residuals are at most so much larger
-EQUAL = 1.0  # noise variances by which a rival's sum of squares may be larger
+EQUAL = 2.0  # noise variances by which a rival's sum of squares may be larger
 CROSSINGS = 24  # places tried at which a second power crosses the first
 LOGARITHM = 2.5  # the same for a logarithm, and for each parameter that the law has more
 STEEPEST = 3.0  # no law is thought of with a higher power of the logarithm

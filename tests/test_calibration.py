@@ -1,7 +1,7 @@
 """Is the fit honest? A reduced rerun of `python -m sims.calibrate`.
 
-The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 4` (the
-method's constants were settled on seeds 0 to 3).
+The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 5` (the
+method's constants were settled on seeds 0 to 4).
 """
 
 import itertools

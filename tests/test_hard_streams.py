@@ -77,7 +77,7 @@ def test_failures_on_the_diagonal_instance_follow_the_closed_form() -> None:
         assert stats.binomtest(int(seen), starts, float(p)).pvalue > 1e-4
 
 
-def test_the_closed_form_at_the_sheet_s_values() -> None:
+def test_the_closed_form_at_values_known_beforehand() -> None:
     """d = 1024: 1.00 at R = 3 and .42 at R = 5, at the best rate R - 1, many light rows."""
     log_d = math.log(1024)
     np.testing.assert_allclose(theory.best_hard_failure(log_d, 3.0), 1.0, atol=0.005)

@@ -104,3 +104,17 @@ def test_readme_table_is_the_committed_verdicts() -> None:
             [sys.executable, "-c", script, folder], cwd=ROOT, capture_output=True, text=True
         )
     assert done.stdout == tables.group(1)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("figures/*/*.pdf")), ids=str)
+def test_figures_have_no_type_3_fonts(path: Path) -> None:
+    """Submission systems refuse them."""
+    assert b"/FontDescriptor" in path.read_bytes() and b"/Type3" not in path.read_bytes()
+
+
+def test_nothing_refers_to_a_document_that_is_not_here() -> None:
+    """What a reader needs stands in a docstring."""
+    sources = [*ROOT.glob("matsense/**/*.py"), *ROOT.glob("sims/**/*.py"), *ROOT.glob("*.md")]
+    assert len(sources) > 100
+    word = re.compile(r"\bsheets?\b", re.I)
+    assert [p for p in sources if word.search(p.read_text())] == []

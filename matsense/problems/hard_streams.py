@@ -1,7 +1,8 @@
 """Sparse streams on which Oja's method is hard pressed: reconstructions of [price2024]'s instance.
 
-The pseudocode and the instances of the paper are not at hand: these are the sheet's laws D6
-(diagonal) and D7 (mixed), where R = lambda_1 / lambda_2 is exact and v1 is known.
+The pseudocode and the instances of the paper are not at hand: these are the instances of the laws
+D6 (diagonal) and D7 (mixed) of `matsense.theory.streaming`, where R = lambda_1 / lambda_2 is exact
+and v1 is known.
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Streams whose heavy rows have to be remembered: accuracy against memory.
 
-Both are reconstructions from the project's sheet, the first of its law D9, the second of the lower
-bound of [kacham2024].
+Both are reconstructions, the first of the instance of law D9 (`matsense.theory.streaming`), the
+second of that of the lower bound of [kacham2024], whose text was not at hand.
 """
 
 import jax

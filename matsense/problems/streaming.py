@@ -110,7 +110,8 @@ def signed(
     """Rows +-sqrt(R/n) e_1 +- e_2 / sqrt(n) + (light tail of e_3 .. e_d): equal cross-terms.
 
     In the order "signs" the products <a_i, v1> <a_i, e_2> have one sign in each half of the
-    stream: nearly the worst for Oja (derived in the sheet).
+    stream, so that their pushes add up in each half: nearly the worst for Oja, within a factor 3
+    of its certificate D0 (`matsense.theory.streaming`; measured by the study).
     """
     key_signs, key_tail, key_order = jax.random.split(key, 3)
     first, second = jax.random.rademacher(key_signs, (2, n), float)

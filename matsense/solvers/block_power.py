@@ -1,7 +1,7 @@
 """The block power method for streams in random order, a reconstruction of [kacham2024].
 
-The paper's pseudocode was not at hand: this is put together from its abstract and the project's
-sheet, and constants (c, the polylog, the sketch) are ours.
+The paper's pseudocode was not at hand: this is put together from its abstract and our
+recollection, and constants (c, the polylog, the sketch) are ours.
 """
 
 import math

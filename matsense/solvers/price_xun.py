@@ -1,4 +1,4 @@
-"""Price and Xun's growth-checked Oja, [price2024], reconstructed from the project's sheet.
+"""Price and Xun's growth-checked Oja, [price2024], reconstructed: the text was not at hand.
 
 Oja's method runs at all rates side by side and each remembers how far it has grown: a rate is
 accepted once ln of its un-normalised norm is at least C ln d (theirs: C = 10). The answer is the

@@ -1,7 +1,7 @@
 """Laws of streaming algorithms for the top eigenvector, R = lambda_1 / lambda_2.
 
-The laws D0 to D9 are derived in the project's sheet and hold for this very matrix; what belongs
-to [kacham2024] or [price2024] says so.
+The laws D0 to D9 are derived here, each in its function, and hold for this very matrix; what
+belongs to [kacham2024] or [price2024] says so.
 """
 
 import math
@@ -72,7 +72,7 @@ def block_power_limit(
     ||P a_i||^2, t blocks, rows kept with probability q_i. Derived: in the last block z ~ v1, and
     the terms <a_i, v1> P a_i of y add up to zero over the whole matrix; each is there with
     probability q_i / t and weight 1 / q_i, while <y, v1> ~ lambda_1 / t. What earlier blocks
-    left is a factor 1 / R smaller. With q = 1 this is the sheet's (t - 1) sum; q < 1 adds sampling.
+    left is a factor 1 / R smaller. With q = 1 it is (t - 1) times the sum; q < 1 adds sampling.
     """
     return jnp.sum((blocks / q - 1.0) * along * off) / lambda1**2
 

@@ -7,6 +7,7 @@ import numpy as np
 from matsense.fits import LEAST_NATS, SHORT, Candidate, Decay, Fit, Law, refused
 from matsense.frames import SMALLEST_WINDOW, Array
 from matsense.laws import Scan, half_width, scan_line, scan_power_floor, solve
+from matsense.residuals import jitter
 
 LEAST_DECADES = 1.5  # of t + t0, for a power law
 CLEAR = 2.0  # ticks above this many floors give the first guess of a law fitted with its floor
@@ -141,8 +142,3 @@ def preference(scan: Scan) -> Array:
     """
     relative = half_width(scan) / np.where(scan.value > 0, scan.value, np.nan)
     return np.nan_to_num(relative / np.sqrt(scan.frame.counts), nan=np.inf)
-
-
-def jitter(z: Array) -> float:
-    """Scatter from tick to tick, blind to trends: from second differences."""
-    return float(np.sqrt(np.mean(np.diff(z, 2) ** 2) / 6)) if len(z) > 2 else 0.0

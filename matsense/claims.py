@@ -11,7 +11,6 @@ from jaxtyping import Float
 from matsense import rates
 from matsense.errors import InvalidInput
 from matsense.estimate import Estimate, Sense
-from matsense.rates import fit_locally
 from matsense.trends import Nested, Trend
 
 Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
@@ -232,7 +231,7 @@ def local_rate(quantity: str, start: Number, resolution: float) -> Estimator:
 
     def estimate(run: Run) -> Estimate:
         t, y = run.quantities["t"], run.quantities[quantity]
-        return fit_locally(t, y, start=start(run), resolution=resolution)
+        return rates.fit_locally(t, y, start=start(run), resolution=resolution)
 
     return estimate
 

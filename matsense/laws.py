@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from matsense.frames import SMALLEST_WINDOW, Array, Frame, dot, frame
-from matsense.residuals import accumulated, drift, slow_variance, smooth, steadied, unsettled
+from matsense.residuals import accumulated, drift, refit_drift, slow_variance, smooth, steadied
 
 SHIFTS = 44  # shifts tried on a grid before Gauss-Newton
 REFINEMENTS = 10
@@ -157,7 +157,7 @@ def scan_power(t: Array, z: Array) -> Scan:
     with np.errstate(all="ignore"):
         doubt = s.se[:, 2] / np.abs(p)
     resolved = best > np.diff(t)[f.starts]
-    se = np.sqrt(s.se[:, 1] ** 2 + unsettled(p, s.se[:, 1], doubt, resolved, f))
+    se = np.sqrt(s.se[:, 1] ** 2 + refit_drift(p, s.se[:, 1], doubt, resolved, f))
     level = b[:, 0] + p * np.log(best)
     last, nan = np.full(len(p), t[-1]), np.full(len(p), np.nan)
     return Scan(f, p, se, s.dof, level, first, last, best, doubt, nan, nan, s.misfit, s.variance)
@@ -251,7 +251,7 @@ def scan_power_floor(t: Array, z: Array, floor: float, clear: float) -> Scan:
     last = t[np.maximum(f.starts + leading - 1, f.starts)]
     # A window that sees little but the floor has no say about the law.
     own = np.where((leading >= SMALLEST_WINDOW) & (p_k > 0), s.se[:, 1], np.inf)
-    se = np.sqrt(own**2 + unsettled(p_k, own, s.se[:, 2], np.isfinite(own) & (scale > gaps), f))
+    se = np.sqrt(own**2 + refit_drift(p_k, own, s.se[:, 2], np.isfinite(own) & (scale > gaps), f))
     level = best[:, 0] + p_k * best[:, 2]
     return Scan(
         f, p_k, se, s.dof, level, first, last, scale, s.se[:, 2], np.exp(best[:, 3]),

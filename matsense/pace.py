@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matsense.frames import Array
+from matsense.residuals import lowest_mode
 
 SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
@@ -62,7 +63,7 @@ class Scatter(NamedTuple):
 
     def of_mode(self, ticks: int) -> float:
         """Variance that spoils a slope over so many ticks."""
-        return self.innovation / ((1 - self.rho) ** 2 + self.rho * (math.pi / ticks) ** 2)
+        return float(lowest_mode(self.innovation, self.rho, ticks))
 
     def wanders(self, ticks: int) -> bool:
         """Whether noise that remembers may have carried the trace as far as a bend of its law."""

@@ -4,6 +4,8 @@ Everything is an array over the windows of `matsense.frames`. Where no source is
 construction is derived here and its calibration is `python -m sims.calibrate`.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -66,7 +68,17 @@ def accumulated(misfit: Array, columns: int, f: Frame) -> Array:
     # A longer window with the same innovations saw the same noise, and for longer.
     same = (n >= n[:, None]) & (innovations <= 1.25 * innovations[:, None])
     rho = np.minimum(np.where(same, rho, 0.0).max(1), 1.0)
+    return lowest_mode(innovations, rho, n)
+
+
+def lowest_mode(innovations: Any, rho: Any, n: Any) -> Any:
+    """Variance of the mode of half a period over n ticks of AR(1) noise; elementwise."""
     return innovations / ((1 - rho) ** 2 + rho * (np.pi / n) ** 2)
+
+
+def jitter(z: Array) -> float:
+    """Scatter from tick to tick, blind to trends: from second differences."""
+    return float(np.sqrt(np.mean(np.diff(z, 2) ** 2) / 6)) if len(z) > 2 else 0.0
 
 
 def smooth(misfit: Array, f: Frame) -> NDArray[np.bool_]:
@@ -117,7 +129,7 @@ def drift(q: Array, columns: Array, misfit: Array, variance: Array, se2: Array, 
     return np.where(told & (own > 0), excess, 0.0).max(1)
 
 
-def unsettled(p: Array, se: Array, doubt: Array, resolved: NDArray[np.bool_], f: Frame) -> Array:
+def refit_drift(p: Array, se: Array, doubt: Array, resolved: NDArray[np.bool_], f: Frame) -> Array:
     """As `drift`, for a curved law refitted on each later window; (K,).
 
     Refitting sees what holding the shift does not: a bias of exponent and shift together. Only

@@ -4,6 +4,7 @@ import numpy as np
 
 from matsense.frames import SMALLEST_WINDOW, Array
 from matsense.laws import half_width, scan_line
+from matsense.residuals import jitter
 
 LEAST_STALL = 5  # ticks that make a floor
 FLAT = 0.02  # |d log y / d log t| below this is flat even where it is seen not to be zero
@@ -54,8 +55,7 @@ def level(z: Array) -> bool:
     """
     third = max(len(z) // 3, 1)
     apart = abs(float(z[:third].mean() - z[-third:].mean()))
-    scatter = float(np.sqrt(np.mean(np.diff(z, 2) ** 2) / 6)) if len(z) > 2 else 0.0
-    return apart <= EVEN + LEVEL * scatter * float(np.sqrt(2 / third))
+    return apart <= EVEN + LEVEL * jitter(z) * float(np.sqrt(2 / third))
 
 
 def short_stall(t: Array, x: Array, z: Array) -> int | None:

@@ -162,7 +162,9 @@ def l1_and_l2(ax: Axes, runs: list[Run]) -> None:
     for index, name in enumerate(values(own, "method")):
         same = [run for run in own if run.params["method"] == name]
         error = drawing.stack(same, lambda run: run.quantities["error"])
-        label = {"l2": "GD on $\\ell_2$", "scaled": "ScaledSM", "tied": "SubGM"}.get(name, name)
+        label = {"l2": "GD on $\\ell_2$", "scaled": "ScaledSM, damped", "tied": "SubGM"}.get(
+            name, name
+        )
         drawing.traces(ax, same[0].quantities["t"], error, index, label, most=30)
     drawing.legend(ax) if own else drawing.empty(ax)
 

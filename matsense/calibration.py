@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from matsense import synthetic as draw
+from matsense.ceiling import ceiling
 from matsense.estimate import Call, Estimate, Sense, decide
 from matsense.rates import Fit, Law, fit
 from matsense.synthetic import Draw, Drawn, Noise, Spacing, Start
@@ -22,6 +23,7 @@ LEVEL = 0.95
 FAMILYWISE = 1 - (1 - LEVEL) / 200  # the level at which one of 200 runs contradicts a claim
 CLOSE = 0.1  # a right claim is "within 10%" of the truth ...
 NEAR = 0.25  # ... or within 25%
+WEIGHED = 20  # traces a row whose nearest rivals are sought
 SPACINGS: tuple[Spacing, Spacing] = ("log", "linear")
 
 
@@ -61,6 +63,8 @@ class Tally(NamedTuple):
     close: int  # the right claim within 10% called consistent
     near: int  # and the one within 25%
     half_width: float  # median half width of the interval, relative to the truth
+    most_close: float = math.nan  # the largest share of `close` that any honest judge can have,
+    most_near: float = math.nan  # and of `near`
 
     @property
     def coverage(self) -> float:
@@ -226,9 +230,11 @@ def measure(row: Row, traces: int, seed: int = 0) -> Tally:
     """Fits `traces` draws of a row; the draws depend on the seed and the row's name alone."""
     g = np.random.default_rng([seed, *row.name.encode()])
     counts = [0] * 7
-    widths = []
-    for _ in range(traces):
+    widths, most = [], []
+    for i in range(traces):
         drawn = row.draw(g)
+        if row.claim is None and drawn.clean is not None and i < WEIGHED:
+            most.append([ceiling(drawn, off) for off in (CLOSE, NEAR)])
         found = fit(drawn.t, drawn.y)
         contradicted = False
         if row.claim is not None:
@@ -259,7 +265,8 @@ def measure(row: Row, traces: int, seed: int = 0) -> Tally:
         )
         counts = [count + bool(one) for count, one in zip(counts, found_of_it, strict=True)]
     width = float(np.median(widths)) if widths else float("nan")
-    return Tally._make([traces, *counts, width])
+    best = np.mean(most, axis=0) if most else [math.nan, math.nan]
+    return Tally._make([traces, *counts, width, *map(float, best)])
 
 
 def _readings(found: Fit, drawn: Drawn) -> tuple[tuple[Estimate, float], tuple[Estimate, float]]:

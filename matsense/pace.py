@@ -27,23 +27,25 @@ import numpy as np
 from matsense.frames import Array
 from matsense.residuals import lowest_mode
 
-SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
+SPREADS = 1.8  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
 HINTED = 2.0  # and that raise the question whether it ends
 SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
 BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
 NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
-LOOSE = 0.2  # a drift that may be larger, relative to the pace, leaves open what it tends to
+LOOSE = 0.4  # a drift that may be larger, relative to the pace, leaves open what it tends to
 SMALL = 0.05  # a fall of the pace over a stretch, relative to it, that may go on for
 AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the horizon
 WAVE = 0.02  # a pace that goes up and down by more is none
-UNSEEN = 0.3  # standard errors of the drift that are charged where none is seen
+UNSEEN = 0.1  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
-SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
+SURE = 1.3  # standard errors by which ratios of drifts are held to be worse than they look
 RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
 ALIKE = 0.12  # shares of the pace that differ by less than this are the same
 TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
 WANDERS = 0.15  # nats of a random walk over a window on which a power law cannot be told
+PART = 0.8  # by which parts of a window shrink towards its end
+QUIET = 0.5  # of a window: the least part of it that may tell that a fall has died
 FEW = 4  # ticks of the smallest stretch
 
 
@@ -94,7 +96,6 @@ def examine(
         return Witness(reason=sudden)
     if wavers(u[start:], z[start:], scatter, pace):
         return Witness(reason=f"{UNSETTLED} goes up and down")
-    fall, error = curvature(u[start:], z[start:], scatter)
     history = slopes(u, z, stretches, scatter)
     reason, endless = unsettled(history, pace, steady)
     # A short window may lie between two waves; the last third of the fall does not.
@@ -104,28 +105,35 @@ def examine(
         reason, endless = "", 0.0
     if reason:
         return Witness(reason=reason)
-    charged = fall + UNSEEN * error if unseen or abs(fall) > SEEN * error else 0.0
-    reach = SPREADS * math.sqrt(abs(charged))
-    below, above = (reach, 0.0) if charged > 0 else (0.0, reach)
-    below = max(below, AHEAD * endless, lateness(u[start:], z[start:], scatter, pace))
-    return Witness(below, above)
+    below, above = reach(u[start:], z[start:], scatter, pace, unseen)
+    return Witness(max(below, AHEAD * endless), above)
 
 
-def lateness(u: Array, z: Array, scatter: Scatter, pace: float) -> float:
-    """How far the limit may lie below the pace if a slower term sets in late in the window.
+def reach(u: Array, z: Array, scatter: Scatter, pace: float, unseen: bool) -> tuple[float, float]:
+    """How far the limit may lie below and above the pace of the window, by what its pace does.
 
-    Over the whole window its fall of the pace is diluted: the last half, quarter ... are looked at
-    alone, and where their fall is seen, their own pace and their own spread count.
+    The end of the window tells more of the limit and is noisier: what it says of a fall that has
+    died overrules the whole, and a fall that is seen late overrules what comes before it, for over
+    the whole it is diluted.
     """
-    reach, n = 0.0, len(u)
-    for m in (n // 2, n // 4, n // 8, n // 16):
-        if m < 2 * FEW:
-            break
+    n = len(u)
+    below, above, later = math.inf, 0.0, 0.0
+    parts = [m := n]
+    while (m := int(PART * m)) >= 2 * FEW:
+        parts.append(m)
+    for m in reversed(parts):
         fall, error = curvature(u[-m:], z[-m:], scatter)
-        if fall > SEEN * error:
-            late = slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0]
-            reach = max(reach, pace - float(late) + SPREADS * math.sqrt(fall))
-    return reach
+        own = float(slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0])
+        seen = abs(fall) > SEEN * error
+        charged = max(fall, 0.0) + UNSEEN * error if unseen else fall * seen
+        lower = pace - own + SPREADS * math.sqrt(max(charged, 0.0))
+        if seen and fall > 0:
+            later = max(later, lower)
+        if m == n or (unseen and m >= QUIET * n):
+            below = min(below, max(lower, later))
+        if m == n and charged < 0:
+            above = SPREADS * math.sqrt(-charged)
+    return max(below, later, 0.0), above
 
 
 def scatter_of(u: Array, z: Array) -> Scatter:

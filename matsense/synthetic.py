@@ -26,13 +26,20 @@ class Drawn(NamedTuple):
     """One synthetic trace: ticks, values, and what is true of its end.
 
     `rate` (nats per unit of t) and `exponent` (of 1/t) are asymptotic: an exponential has exponent
-    infinity, a power law rate 0. NaN where there is nothing to be read.
+    infinity, a power law rate 0. NaN where there is nothing to be read. Of the laws that the fit
+    knows also: the values without noise, the noise of their logarithm, the floor, and the tick from
+    which on the law leads.
     """
 
     t: Array
     y: Array
     rate: float
     exponent: float
+    clean: Array | None = None
+    sd: float = 0.0
+    rho: float = 0.0
+    floor: float = 0.0
+    settled: float = 0.0
 
 
 Draw = Callable[[Generator], Drawn]
@@ -100,6 +107,11 @@ def noisy(draw: Draw, error: Noise) -> Draw:
 # Laws that the fit knows
 
 
+def leads(t: Array, law: Array, y: Array) -> float:
+    """The tick from which on all but a thousandth of y is its law."""
+    return float(t[np.argmax(y < 1.001 * law)])
+
+
 def power(
     p: float,
     spacing: Spacing = "log",
@@ -120,14 +132,18 @@ def power(
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing, horizon, count)
         t0 = log_uniform(g, *shift) if shift else float(spacing == "linear")
-        y = (t + t0) ** -p
+        y = law = (t + t0) ** -p
+        floor = 0.0
         if transient:
             until = log_uniform(g, 10.0, 100.0)
             height = log_uniform(g, 10.0, 1e4) * (t0 + 1) ** -p
             y = y + height * np.exp(-np.maximum(t - until, 0) / (until / 5))
+        settled = leads(t, law, y)
         if crossing:
-            y = y + (log_uniform(g, *crossing) + t0) ** -p
-        return Drawn(t, y * noise(g, len(t), sd, rho), 0.0, p)
+            floor = (log_uniform(g, *crossing) + t0) ** -p
+            y = y + floor
+        noisy = y * noise(g, len(t), sd, rho)
+        return Drawn(t, noisy, 0.0, p, y, sd, rho, floor, settled)
 
     return draw
 
@@ -157,17 +173,21 @@ def exponential(
 
     def draw(g: Generator) -> Drawn:
         t, r = ticks(spacing), log_uniform(g, *rate)
-        y = np.exp(-r * t)
+        y = law = np.exp(-r * t)
+        level, settled = 0.0, 0.0
         if start == "plateau":
-            y = np.exp(-r * np.maximum(t - log_uniform(g, 0.02, 2.0) / r, 0))
+            begins = log_uniform(g, 0.02, 2.0) / r
+            y, settled = np.exp(-r * np.maximum(t - begins, 0)), begins
         elif start == "transient":
             y = y + 30 * np.exp(-5 * r * t)
+            settled = leads(t, law, y)
         if floor:
-            y = y + log_uniform(g, *floor)
-        y = y * noise(g, len(t), sd, rho)
+            level = log_uniform(g, *floor)
+            y = y + level
+        noisy = y * noise(g, len(t), sd, rho)
         if rounding:
-            y = y + 1e-31 * noise(g, len(t), 1.0)
-        return Drawn(t, y, r, math.inf)
+            noisy = noisy + 1e-31 * noise(g, len(t), 1.0)
+        return Drawn(t, noisy, r, math.inf, y, sd, rho, level, settled)
 
     return draw
 

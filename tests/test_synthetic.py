@@ -26,8 +26,8 @@ class Middle(np.random.Generator):
 both = pytest.mark.parametrize("spacing", ["log", "linear"])
 
 
-def middle(of: draw.Draw) -> draw.Drawn:
-    return of(Middle())
+def middle(of: draw.Draw) -> tuple:
+    return of(Middle())[:4]
 
 
 def several(of: draw.Draw, count: int = 20) -> list[draw.Drawn]:
@@ -186,3 +186,21 @@ def test_waves_have_as_many_periods_as_stated():
 
 
 # The command
+
+
+def test_what_is_said_of_noise_floor_and_start():
+    """The clean values are the law on its floor from the tick at which it leads."""
+    for of in (draw.power(1.0, sd=0.1, transient=True), draw.exponential(sd=0.1, start="plateau")):
+        d = of(np.random.default_rng(1))
+        late = d.t >= d.settled
+        assert 0 < d.settled < d.t[-1] and d.sd == 0.1
+        # Six deviations of 200 normal numbers: false once in two million draws.
+        assert np.abs(np.log(d.y / d.clean)).max() < 0.6
+        law = np.log(d.clean[late])
+        pace = -np.diff(law) / np.diff(d.t[late])
+        if math.isinf(d.exponent):
+            np.testing.assert_allclose(pace, d.rate, rtol=1e-6)
+        else:
+            assert (np.diff(pace) < 0).all()
+    d = draw.exponential(floor=(1e-3, 1e-3))(np.random.default_rng(0))
+    assert d.floor == pytest.approx(1e-3) and d.clean.min() == pytest.approx(d.floor, rel=1e-6)

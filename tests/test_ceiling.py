@@ -1,0 +1,79 @@
+"""The nearest rival law, and the power that no honest judge can pass."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from matsense import synthetic as draw
+from matsense.ceiling import CERTAIN, FARTHEST, Rival, ceiling, distance, nearest
+
+
+def drawn(spec, seed=0):
+    return spec(np.random.default_rng(seed))
+
+
+def test_the_distance_to_an_exponential_is_that_of_a_straight_line():
+    """log y is a line of slope -r: one of slope -v lies |r - v| sd(t) sqrt(n) / noise away."""
+    d = drawn(draw.exponential("linear", 0.1, rate=(1e-3, 1e-3)))
+    rate = 0.999 * d.rate
+    rival = Rival(lambda q, t: -rate * t - q[0], (0.0,), (1.0,))
+    expected = (d.rate - rate) * d.t.std() * math.sqrt(len(d.t)) / d.sd
+    # The first residual of a whitened sequence without memory has the weight of all others.
+    assert distance(d, rival) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_distance_knows_of_memory():
+    """Against the generalised least squares that inverts the whole covariance."""
+    d = drawn(draw.exponential("linear", 0.1, rho=0.6, rate=(1e-3, 1e-3)))
+    rate = 0.999 * d.rate
+    n = len(d.t)
+    covariance = d.sd**2 * d.rho ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    inverse = np.linalg.inv(covariance)
+    apart = (d.rate - rate) * d.t
+    ones = np.ones(n)
+    apart = apart - ones @ inverse @ apart / (ones @ inverse @ ones)
+    rival = Rival(lambda q, t: -rate * t - q[0], (0.0,), (1.0,))
+    assert distance(d, rival) == pytest.approx(math.sqrt(apart @ inverse @ apart), rel=1e-5)
+
+
+def test_without_noise_everything_can_be_told():
+    d = drawn(draw.power(1.0, "log"))
+    assert nearest(d, 0.1) == FARTHEST
+    assert ceiling(d, 0.1) > 1 - 1e-9
+
+
+@pytest.mark.parametrize("off", [0.1, 0.25])
+def test_more_noise_lowers_the_ceiling(off):
+    most = [ceiling(drawn(draw.power(1.0, "linear", sd)), off) for sd in (0.01, 0.1, 1.0)]
+    assert most[0] > most[1] > most[2]
+    # Whoever answers at random with one error in twenty has that power.
+    assert most[2] > stats.norm.cdf(-CERTAIN)
+
+
+def test_the_ceiling_is_that_of_the_likelihood_ratio():
+    """The best test between the law and its nearest rival, tried on draws of both."""
+    d = drawn(draw.power(1.0, "linear", 0.1), seed=3)
+    g = np.random.default_rng(0)
+    t, z, off = d.t, np.log(d.clean), 0.25
+    use = t >= d.settled
+
+    def rival(q):
+        return -(1 - off) * np.log(t + np.exp(q[0])) + q[1] * np.log(np.log(t + q[2])) + q[3]
+
+    low, high = [0, -2, 1.5, -np.inf], [math.log(0.1 * t[-1]), 2, 3, np.inf]
+    fitted = [
+        optimize.least_squares(
+            lambda q: (rival(q) - z)[use] / d.sd, [s, a, 2.0, 0.0], bounds=(low, high)
+        )
+        for s in (1.0, 4.0)
+        for a in (-1.5, 0.0)
+    ]
+    apart = min(fitted, key=lambda f: f.cost).fun
+    assert nearest(d, off) <= math.sqrt(apart @ apart) * (1 + 1e-4)
+    noise = g.standard_normal((20000, use.sum()))
+    of_rival, of_law = noise @ apart + apart @ apart, noise @ apart
+    # Reject the rival where its statistic lies below the twentieth of its own draws.
+    power = (of_law < np.quantile(of_rival, 0.05)).mean()
+    assert ceiling(d, off) <= power + 0.02

@@ -2,8 +2,8 @@
 
 `<study folder>/runs/sweep=<name>/<first run>-<checksum>.parquet`: a hive-partitioned data set that
 pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
-message, seconds, `param.<axis>`, and one list column for each recorded quantity (nested lists for
-vectors at ticks).
+message, seconds, program (the name of what computed it), precision, date (when it was stored),
+`param.<axis>`, and one list column for each recorded quantity (nested lists for vectors at ticks).
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from sims.study import Point
 
-FORMAT = 2
+FORMAT = 3
 MARK = "store.json"
 FIXED = {
     "run": pa.string(),
@@ -31,6 +32,9 @@ FIXED = {
     "status": pa.string(),
     "message": pa.string(),
     "seconds": pa.float64(),
+    "program": pa.string(),
+    "precision": pa.string(),
+    "date": pa.timestamp("ms", "UTC"),
 }
 
 
@@ -136,6 +140,7 @@ class Store:
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".
 
+        Ids name programs, so that of what older code has left in the folder nothing is returned.
         A run that two sweeps at once have both stored is read once: the copies are equal. Of a run
         that failed and was tried again, the success counts.
         """
@@ -170,13 +175,21 @@ def _checksum(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def _now() -> datetime:
+    """The time to the second, which is all that anybody asks of a run."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def _table(records: Sequence[Record]) -> pa.Table:
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Any] = {
         "run": [r.point.id for r in records],
         "seed": [r.point.seed for r in records],
         "status": [r.status for r in records],
         "message": [r.message for r in records],
         "seconds": [r.seconds for r in records],
+        "program": [r.point.program for r in records],
+        "precision": [r.point.precision for r in records],
+        "date": pa.array([_now()] * len(records), FIXED["date"]),
     }
     for axis in records[0].point.params:
         columns[f"param.{axis}"] = [r.point.params[axis] for r in records]

@@ -21,15 +21,17 @@ from sims.command import leave, main
 from sims.drawing import save, state_precision
 from sims.engine import Pool, WorkersLostError, run_all
 from sims.grid import grid
+from sims.names import Names
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Point, Study, available, load, points
+from sims.study import Point, Study, available, load, points, unnamed
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
+TRACING = "tracing the study's programs, to know which stored runs they have computed"
 GO_ON = "what is finished is stored; the same command goes on from there"
 
 
@@ -74,7 +76,7 @@ def conclude(
 
 
 def prepare(
-    args: argparse.Namespace, study: Study, jobs: int
+    args: argparse.Namespace, study: Study, jobs: int, console: Console
 ) -> tuple[memory.Grid, list[Point], int, Precision]:
     """The grid, its points, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
@@ -89,18 +91,16 @@ def prepare(
             "leave it out",
         )
 
-    def expanded() -> list[Point]:
-        return [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first)]
-
-    # Every point must be one that can be, before anything is compiled to learn its size.
-    wanted = expanded()
+    # Every point must be one that can be, before anything is traced or compiled.
+    for sweep, seeds in chosen:
+        unnamed(args.study, sweep, seeds, first)
     options.check_folder(args.out)
     if args.device == "gpu":
         chosen = memory.widened(args.study, chosen)
-        wanted = expanded()
     if limit is not None:
         chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
-        wanted = expanded()
+    names = Names(args.study, lambda: console.print(TRACING))
+    wanted = [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first, names)]
     return chosen, wanted, jobs, precision
 
 
@@ -121,7 +121,7 @@ def command(argv: Sequence[str]) -> int:
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
     study = load(args.study)
-    chosen, wanted, jobs, precision = prepare(args, study, jobs)
+    chosen, wanted, jobs, precision = prepare(args, study, jobs, console)
     folder = args.out / args.study
     store = Store(folder)
     pool = Pool(jobs, args.backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)

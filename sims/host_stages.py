@@ -96,7 +96,7 @@ class _Reach:
         if syntax.looks_up(node):
             self.whole(module)
         for path, attribute, _ in syntax.imports(node, module.__package__ or ""):
-            self._imported(path, attribute)
+            self._imported(module, path, attribute)
         self._outside(module, node, words)
         for name in sorted(words):
             self._name(module, name)
@@ -117,7 +117,7 @@ class _Reach:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 for path, attribute, bound in syntax.imports(statement, module.__package__ or ""):
                     if bound in (name, "*"):
-                        origin = self._imported(path, attribute)
+                        origin = self._imported(module, path, attribute)
                         self.said.add(hashed("import", called, origin, attribute or ""))
             elif isinstance(statement, syntax.Function):
                 text = self._definition(module, statement)
@@ -127,16 +127,17 @@ class _Reach:
                 self.said.add(hashed("statement", called, str(place), text))
                 self._follow(module, statement)
 
-    def _imported(self, path: str, attribute: str | None) -> str:
+    def _imported(self, module: ModuleType, path: str, attribute: str | None) -> str:
         """What stands for an imported module: all of it if it is ours, else its version."""
-        if path == "?":
-            self.outside.add(hashed("any", *own_code.everything_installed()))
+        if path == "?":  # a name that is computed: anything installed, or beside the module
+            beside = [syntax.said(syntax.tree_of(file)) for file in _beside(module)]
+            self.outside.add(hashed("any", *own_code.everything_installed(), *sorted(beside)))
             return path
         # `from package import module` is the module, whatever the package holds besides.
         for name in (path,) if attribute is None else (f"{path}.{attribute}", path):
-            module = _our_module(name)
-            if module is not None:
-                return self.whole(module)
+            found = _our_module(name)
+            if found is not None:
+                return self.whole(found)
         if path.split(".")[0] not in own_files.TYPES:
             self.outside.add(own_code.version(path))
         return path
@@ -153,7 +154,7 @@ class _Reach:
             tree = syntax.tree_of(path)
             text = _without_own_imports(tree, module.__package__ or "")
             for name, attribute, bound in syntax.imports(tree, module.__package__ or ""):
-                origin = self._imported(name, attribute)
+                origin = self._imported(module, name, attribute)
                 self.said.add(hashed("import", text, bound, origin, attribute or ""))
             self._outside(module, tree, syntax.words(tree))
         self._whole[module.__name__] = text
@@ -178,6 +179,15 @@ class _Reach:
                 value = _resolved(part, vars(module))
                 if isinstance(value, FunctionType) and own_files.is_own(value.__code__.co_filename):
                     self.said.add(hashed("attribute", part.attr, self.hasher.of(value)))
+
+
+def _beside(module: ModuleType) -> set[Path]:
+    """Source files of the package that a module is in; of a lone one, those in its folder."""
+    package = sys.modules.get(module.__name__.split(".")[0])
+    path = syntax.file_of(module)
+    if package is not None and package is not module and hasattr(package, "__path__"):
+        return {file for folder in package.__path__ for file in Path(folder).rglob("*.py")}
+    return set() if path is None else {*path.parent.glob("*.py"), *path.parent.glob("*/*.py")}
 
 
 def _our_module(name: str) -> ModuleType | None:

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import json
 import os
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,18 +37,19 @@ class Entry:
 
 
 class Names:
-    """Names the programs of one study, as this process would compute them.
+    """Names the programs of the study that a module defines, as this process would compute them.
 
     `telling` is called before the first program is traced.
     """
 
-    def __init__(self, study: str, telling: Callable[[], None] = lambda: None) -> None:
-        self._modules = own_code.modules_of(f"sims.studies.{study}")
+    def __init__(self, module: str, telling: Callable[[], None] = lambda: None) -> None:
+        self._modules = own_code.modules_of(module)
+        self._place = str(getattr(sys.modules.get(module), "__file__", None))
         self._digest = own_code.digest(self._modules)
         self._hasher = Hasher(own_code.bytecode)
         self._telling = functools.cache(telling)
         self._new = False
-        _forget_other_code(study, self._digest)
+        _forget_other_code(module, self._digest)
         place = folder()
         self._path = None if place is None else place / f"{self._digest}.json"
         if self._digest not in _KNOWN:
@@ -63,12 +65,12 @@ class Names:
         key = self._key(sweep, static, wide, operator, settings)
         entry = self._entries.get(key)
         if entry is not None:
-            if entry.seen.still_holds():
+            if entry.seen.still_holds(self._place):
                 return entry.name
             jitted.forget()
         self._telling()
         self._new = True
-        with watching() as seen:
+        with watching(self._place) as seen:
             try:
                 name = program.name_of(sweep, static, wide, operator, settings)
             except Exception as error:
@@ -104,10 +106,10 @@ _KNOWN: dict[str, dict[str, Entry]] = {}
 _TRACED: dict[str, str] = {}
 
 
-def _forget_other_code(study: str, digest: str) -> None:
+def _forget_other_code(module: str, digest: str) -> None:
     """What this process has traced of a study before its code was replaced is traced anew."""
-    if _TRACED.setdefault(study, digest) != digest:
-        _TRACED[study] = digest
+    if _TRACED.setdefault(module, digest) != digest:
+        _TRACED[module] = digest
         jitted.forget()
 
 

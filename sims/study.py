@@ -184,7 +184,7 @@ def points(
     The id hashes what the numbers depend on: parameters, seed, precision, and the program that
     computes them (`sims.program`). Raises InvalidInput through `sweep.check`.
     """
-    names = names or Names(study_name)
+    names = names or names_of(study_name)
     named = named_by(names, sweep, precision)
     out = []
     for point in unnamed(study_name, sweep, seeds, first):
@@ -193,6 +193,11 @@ def points(
         out.append(replace(point, id=digest(identity), program=program, precision=precision))
     names.remember()
     return out
+
+
+def names_of(study_name: str, telling: Callable[[], None] = lambda: None) -> Names:
+    """What names the programs of a study; it tells before the first is traced."""
+    return Names(f"sims.studies.{study_name}", telling)
 
 
 def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], str]:

@@ -21,13 +21,12 @@ from sims.command import leave, main
 from sims.drawing import save, state_precision
 from sims.engine import Pool, WorkersLostError, run_all
 from sims.grid import grid
-from sims.names import Names
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Point, Study, available, load, points, unnamed
+from sims.study import Point, Study, available, load, names_of, points, unnamed
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -99,7 +98,7 @@ def prepare(
         chosen = memory.widened(args.study, chosen)
     if limit is not None:
         chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
-    names = Names(args.study, lambda: console.print(TRACING))
+    names = names_of(args.study, lambda: console.print(TRACING))
     wanted = [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first, names)]
     return chosen, wanted, jobs, precision
 

@@ -17,13 +17,12 @@ LOOK_UP = {"globals", "locals", "vars", "eval", "exec", "dir", "__import__"}
 
 def tree_of(path: Path) -> ast.Module:
     """The syntax tree of a source file as it is now, without docstrings."""
-    status = path.stat()
-    return _tree(path, status.st_mtime_ns, status.st_size, status.st_ino)
+    return _tree(path.read_bytes())
 
 
 @functools.lru_cache(maxsize=1024)
-def _tree(path: Path, *_: int) -> ast.Module:
-    tree = ast.parse(path.read_bytes())
+def _tree(content: bytes) -> ast.Module:
+    tree = ast.parse(content)
     waiting: list[Any] = [tree]
     while waiting:  # statements alone: no expression holds a docstring
         node = waiting.pop()

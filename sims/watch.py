@@ -14,13 +14,20 @@ from sims import own_files
 
 @dataclass
 class Seen:
-    """Variables with their values, files with the hash of their content."""
+    """Variables with their values, files with the hash of their content.
+
+    `place` says where a study that reads files lies and was called from: a copy of it elsewhere
+    would read others.
+    """
 
     variables: dict[str, str | None] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    place: str = ""
 
-    def still_holds(self) -> bool:
-        """Whether all that was read is as it was."""
+    def still_holds(self, place: str) -> bool:
+        """Whether all that was read is as it was, and would be read again from that place."""
+        if self.files and self.place != f"{place} {Path.cwd()}":
+            return False
         return all(os.environ.get(k) == v for k, v in self.variables.items()) and all(
             _content(Path(path)) == found for path, found in self.files.items()
         )
@@ -40,12 +47,12 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[Seen]:
+def watching(place: str) -> Iterator[Seen]:
     """Fills what it yields with what was read inside, once that is over."""
     if not _Watch.hooked:  # a hook cannot be taken back: it sleeps until it is asked
         sys.addaudithook(_Watch.audit)
         _Watch.hooked = True
-    seen, modules = Seen(), set(sys.modules)
+    seen, modules = Seen(place=f"{place} {Path.cwd()}"), set(sys.modules)
     kind: Any = type(os.environ)
     before = kind.__getitem__
 

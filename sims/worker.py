@@ -14,7 +14,7 @@ from sims.blocks import Block
 from sims.jitted import by_name
 from sims.names import Names
 from sims.store import Record
-from sims.study import Params, Sweep, instance_key, load
+from sims.study import Params, Sweep, instance_key, load, names_of
 
 COMPILE_EVENTS = "/jax/core/compile/"
 
@@ -101,7 +101,7 @@ def _same_program(block: Block) -> Sweep:
 @functools.cache
 def _names(study: str) -> Names:
     """The names that this process gives, by what it has imported when it first met the study."""
-    return Names(study)
+    return names_of(study)
 
 
 def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:

@@ -44,8 +44,9 @@ def is_own(file: str) -> bool:
     path = Path(file).resolve()
     for folder in _libraries():
         if path.is_relative_to(folder):
-            top = path.relative_to(folder).parts[0].split(".")[0]
-            return top in OURS or not _is_installed(top)
+            first = path.relative_to(folder).parts[0]
+            top = first.split(".")[0]
+            return top in OURS or not (first.endswith(".dist-info") or _is_installed(top))
     return not any(path.is_relative_to(folder) for folder in _python())
 
 

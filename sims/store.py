@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,17 +125,27 @@ class Store:
         """Writes finished runs of one sweep as one part file: temporary file, fsync, rename."""
         if not records:
             return
-        sweep = records[0].point.sweep
+        self.write_table(records[0].point.sweep, _table(records))
+
+    def write_table(self, sweep: str, table: pa.Table) -> None:
+        """Writes rows of one sweep as one part file."""
         folder = self.root / f"sweep={sweep}"
         folder.mkdir(parents=True, exist_ok=True)
         mark = self.root / MARK
         if not mark.exists():
             write_whole(mark, json.dumps({"format": FORMAT}).encode())
         sink = pa.BufferOutputStream()
-        pq.write_table(_table(records), sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd")
         content = sink.getvalue().to_pybytes()
-        name = f"{records[0].point.id[:12]}-{_checksum(content)}.parquet"
+        name = f"{table['run'][0].as_py()[:12]}-{_checksum(content)}.parquet"
         write_whole(folder / name, content)
+
+    def tables(self) -> Iterator[tuple[Path, pa.Table]]:
+        """The part files that can be read, each with its rows."""
+        for part in self.parts():
+            table = self._load(part)
+            if table is not None:
+                yield part, table
 
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".

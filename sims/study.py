@@ -181,18 +181,25 @@ def points(
 ) -> list[Point]:
     """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
-    The id hashes what the numbers depend on: parameters, seed, precision, and the program that
-    computes them (`sims.program`). Raises InvalidInput through `sweep.check`.
+    The id hashes what the numbers depend on: parameters, seed, the key that is drawn from,
+    precision, and the program that computes them (`sims.program`). Raises InvalidInput through
+    `sweep.check`.
     """
     names = names or names_of(study_name)
     named = named_by(names, sweep, precision)
     out = []
     for point in unnamed(study_name, sweep, seeds, first):
-        program = named(point.params)
-        identity = [study_name, sweep.name, point.params, point.seed, precision, program]
-        out.append(replace(point, id=digest(identity), program=program, precision=precision))
+        point = replace(point, program=named(point.params), precision=precision)
+        out.append(replace(point, id=id_of(study_name, sweep, point)))
     names.remember()
     return out
+
+
+def id_of(study_name: str, sweep: Sweep, point: Point) -> str:
+    """The id of a run whose program and precision are known."""
+    key = instance_key(study_name, sweep, point.params, point.seed).tolist()
+    own = [point.params, point.seed, key, point.precision, point.program]
+    return digest([study_name, sweep.name, *own])
 
 
 def names_of(study_name: str, telling: Callable[[], None] = lambda: None) -> Names:

@@ -15,7 +15,7 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, report
+from sims import cost, memory, options, prune, report
 from sims.blocks import blocks
 from sims.command import leave, main
 from sims.drawing import save, state_precision
@@ -103,10 +103,32 @@ def prepare(
     return chosen, wanted, jobs, precision
 
 
+def clear(args: argparse.Namespace, console: Console) -> int:
+    """Removes what older code has stored of a study, after saying how much."""
+    options.check_prune(args)
+    options.choose_device(args.device, 1)
+    study, folder = load(args.study), args.out / args.study
+    store = Store(folder)
+    names = names_of(args.study, lambda: console.print(TRACING))
+    found = prune.stale(store, args.study, study, names, args.device)
+    names.remember()
+    for notice in store.notices:
+        console.print(notice, markup=False)
+    console.print(prune.what_is_removed(found, store.root), markup=False)
+    try:
+        prune.remove(store, found)
+    except OSError as error:
+        where, why = f"--prune in {store.root}", error.strerror or str(error)
+        raise InvalidInput(where, f"a file cannot be removed ({why})", "mend that") from None
+    return 0
+
+
 def command(argv: Sequence[str]) -> int:
     """Everything after the shell: returns the exit code, raises InvalidInput."""
     args = options.parser(__doc__).parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+    if args.prune:
+        return clear(args, console)
     if args.table:
         console.out(report.markdown_table(args.out, available()), end="", highlight=False)
         return 0

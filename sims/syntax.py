@@ -76,6 +76,8 @@ def _write(node: Any, out: list[str], called: Mapping[str, str], noted: list[ast
             # Later versions have further fields, which are empty here.
             if value is None or value == [] or name in ("kind", "type_comment"):
                 continue
+            if isinstance(node, ast.JoinedStr):  # 3.12 ends some with an empty text
+                value = [v for v in value if getattr(v, "value", None) != ""]
             if name in ("id", "name") and isinstance(value, str):
                 value = called.get(value, value)
             out += [name, "="]

@@ -1,5 +1,6 @@
 """Hashes live values of Python by what they hold: the same in every process, blind to addresses."""
 
+import copyreg
 import ctypes
 import dataclasses
 import enum
@@ -175,7 +176,8 @@ class Hasher:
             said = [] if not hasattr(value, "__dict__") else [self.members(vars(value))]
             return hashed("wrapper", kind, self.of(inner), *said)
         try:
-            state = value.__reduce_ex__(4)
+            told = copyreg.dispatch_table.get(type(value))
+            state = value.__reduce_ex__(4) if told is None else told(value)
         except Exception:
             state = None
         if isinstance(state, str):

@@ -73,7 +73,8 @@ def watching(place: str) -> Iterator[Seen]:
         yield seen
     finally:
         kind.__getitem__ = before
-        opened, _Watch.files = _Watch.files, None
+        # Naming a host stage reads sources; what they say is in the name.
+        opened, _Watch.files = {f for f in _Watch.files if not f.endswith(".py")}, None
         late = [sys.modules.get(name) for name in set(sys.modules) - modules]
         opened |= {m.__file__ or "" for m in late if m is not None and hasattr(m, "__file__")}
         for told in sorted(opened):

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from sims import own_code, own_files, syntax
-from sims.values import Hasher, hashed
+from sims.values import Hasher, hashed, unchecked
 
 ENVIRONMENT = {"environ", "environb", "getenv"}
 
@@ -176,8 +176,11 @@ class _Reach:
                     self.outside.add(hashed("file", place.read_bytes().hex()))
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute):
-                value = _resolved(part, vars(module))
-                if isinstance(value, FunctionType) and own_files.is_own(value.__code__.co_filename):
+                owner, value = _resolved(part, vars(module))
+                replaced = isinstance(value, FunctionType) and own_files.is_own(
+                    value.__code__.co_filename
+                )
+                if replaced and not own_files.is_own_module(owner):
                     self.said.add(hashed("attribute", part.attr, self.hasher.of(value)))
 
 
@@ -248,7 +251,7 @@ def _touched(statement: ast.stmt) -> set[str]:
         decorators = {word for d in statement.decorator_list for word in syntax.words(d)}
         return {statement.name, *decorators}
     if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {bound for _, _, bound in syntax.imports(statement, "")}
+        return _imported_names(statement)
     if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         return set().union(*map(syntax.words, targets))
@@ -257,16 +260,23 @@ def _touched(statement: ast.stmt) -> set[str]:
 
 @functools.lru_cache(maxsize=256)
 def _shapes(tree: ast.Module) -> dict[str, str]:
-    """Functions at the top of a file, each called by what it says but for names of such functions.
+    """Functions at the top of a file, each called by what it says but for names from elsewhere.
 
     Only those that no other is like, and that no text in the file may mean.
     """
     nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    blank = {node.name: "function" for node in nodes}
+    blank = {bound: "module" for statement in tree.body for bound in _imported_names(statement)}
+    blank |= {node.name: "function" for node in nodes}
     shapes = {node.name: syntax.said(node, blank | syntax.locals_of(node, blank)) for node in nodes}
     meant = syntax.texts(tree) | _parameters(tree)
     alike = Counter(shapes.values())
     return {n: shape for n, shape in shapes.items() if alike[shape] == 1 and n not in meant}
+
+
+def _imported_names(statement: ast.stmt) -> set[str]:
+    if not isinstance(statement, ast.Import | ast.ImportFrom):
+        return set()
+    return {bound for _, _, bound in syntax.imports(statement, "")}
 
 
 @functools.lru_cache(maxsize=256)
@@ -306,11 +316,12 @@ def _says_environment(node: ast.AST) -> bool:
     return bool(syntax.words(node) & ENVIRONMENT)
 
 
-def _resolved(node: ast.expr, scope: dict[str, Any]) -> Any:
-    """What `module.attribute` stands for, for modules; None for any other attribute."""
+def _resolved(node: ast.expr, scope: dict[str, Any]) -> tuple[Any, Any]:
+    """A module and what `module.attribute` stands for; None twice for any other attribute."""
     if isinstance(node, ast.Name):
-        return scope.get(node.id)
+        return None, scope.get(node.id)
     if isinstance(node, ast.Attribute):
-        owner = _resolved(node.value, scope)
-        return vars(owner).get(node.attr) if isinstance(owner, ModuleType) else None
-    return None
+        _, owner = _resolved(node.value, scope)
+        if isinstance(owner, ModuleType):
+            return owner, unchecked(vars(owner).get(node.attr))
+    return None, None

@@ -25,7 +25,7 @@ UNSAID = re.compile(
     "__(module|qualname|name|doc|dict|weakref|firstlineno|static_attributes|wrapped)__"
     "|__(annotations|annotate|annotate_func|annotations_cache|parameters|type_params)__"
     "|__(spec|loader|file|cached|path|package|builtins|orig_bases|abstractmethods)__"
-    "|__(dataclass_params|match_args|replace|subclasshook|protocol_attrs|slotnames)__"
+    "|__(dataclass_params|match_args|replace|subclasshook|protocol_attrs|slotnames|dataclass_transform)__"
     "|__non_callable_proto_members__|_is_protocol|_is_runtime_protocol|_abc_impl"
 )
 # Nothing that a run depends on lies deeper; objects that are made anew at each look end here.
@@ -50,6 +50,7 @@ class Hasher:
             type(value).__module__ == "builtins"
         ):
             return hashed(type(value).__name__, repr(value))
+        value = unchecked(value)
         if id(value) in self._known:
             return self._known[id(value)]
         if id(value) in self._above:
@@ -102,11 +103,7 @@ class Hasher:
         return hashed(f"jax {value.weak_type}", self.of(np.asarray(value)))
 
     def _function(self, value: types.FunctionType) -> str:
-        file = value.__code__.co_filename
-        inner = getattr(value, "__wrapped__", None)
-        if inner is not None and own_files.is_of_types(file):
-            return self.of(inner)  # a check of types around a function is none of its arithmetic
-        own = own_files.is_own(file)
+        own = own_files.is_own(value.__code__.co_filename)
         said = self._code(value) if own else f"{value.__module__}.{value.__qualname__}"
         cells = []
         for cell in value.__closure__ or ():
@@ -194,10 +191,22 @@ class Hasher:
         return hashed("object", kind, self.members(held))
 
 
+def unchecked(value: Any) -> Any:
+    """A function without the checks of types around it, which are none of its arithmetic."""
+    while isinstance(value, types.FunctionType) and hasattr(value, "__wrapped__"):
+        if not own_files.is_of_types(value.__code__.co_filename):
+            break
+        value = value.__wrapped__
+    return value
+
+
 def _generated(value: Any) -> bool:
     """Whether a method was written by `dataclass` or `NamedTuple`, from fields that are said."""
+    value = unchecked(value)
     if not isinstance(value, types.FunctionType):
         return False
+    if value.__name__ == "__init__" and own_files.is_of_types(value.__code__.co_filename):
+        return True  # the same, checked
     file = value.__code__.co_filename
     return value.__name__.startswith("__") and (file.startswith("<") or file == _DATACLASSES)
 

@@ -108,7 +108,7 @@ def digest(modules: dict[str, ModuleType]) -> str:
         parts += [name, source(module), hasher.members(live)]
         packages |= {top.split(".")[0] for top in imports(module)}
     used = sorted(packages | {"jax", "jaxlib", "numpy", "scipy"})
-    return hashed(*parts, *[version(top) for top in used if top not in own_files.TYPES])
+    return hashed(*parts, *[installation(top) for top in used if top not in own_files.TYPES])
 
 
 def source(module: ModuleType) -> str:
@@ -161,6 +161,18 @@ def version(package: str) -> str:
 
 
 @functools.cache
+def installation(package: str) -> str:
+    """Version of an installed package, and a hash of the record of its files if there is one.
+
+    A package that was edited and installed anew may have kept its version.
+    """
+    top = package.split(".")[0]
+    names = [word for word in version(top).split()[::2] if word]
+    records = [importlib.metadata.distribution(name).read_text("RECORD") for name in names]
+    return hashed(version(top), *[record or "" for record in records])
+
+
+@functools.cache
 def everything_installed() -> tuple[str, ...]:
     """Names and versions of all installed packages but those of types."""
     told = {(d.name or "", d.version) for d in importlib.metadata.distributions()}
@@ -172,8 +184,9 @@ def libraries() -> str:
 
     Such a library is found through what holds it: a module of his, or a handle of `ctypes` there.
     """
-    own = {n: m for n, m in list(sys.modules.items()) if own_files.is_own_module(m)}
-    return digest({name: module for name, module in own.items() if name != "__main__"})
+    skipped = {*own_files.OURS, "__main__", "__mp_main__"}
+    own = {n: m for n, m in sorted(sys.modules.items()) if n.split(".")[0] not in skipped}
+    return digest({name: m for name, m in own.items() if own_files.is_own_module(m)})
 
 
 def value_name(value: Any) -> str:

@@ -36,8 +36,8 @@ OUR_FLAGS = re.compile(
 )
 # Calls out of the compiled program whose code comes with JAX; of others nothing is known.
 KNOWN_CALLS = re.compile(
-    r"(lapack|blas|cu|hip|roc|xla|mhlo|stablehlo|chlo|sdy|ducc|pocketfft|triton|mosaic|tpu"
-    r"|__gpu|Sharding|SPMD|ApproxTopK|TopK|annotate|Inspect|shape_assertion|Slice|Pad|Dynamic)"
+    r"(lapack_|xla[._]|mhlo\.|stablehlo\.|chlo\.|sdy\.|__gpu\$|__cudnn\$|__cublas\$"
+    r"|(cu|hip|roc)(solver|blas|fft|sparse|dnn|rand|_threefry|_lu)|(ApproxTopK|TopK|Sharding)$)"
 )
 
 
@@ -84,7 +84,7 @@ def name_of(
     # What a problem calls its parts does not matter; what a trial calls its quantities is stored.
     parts = [_text(generate, False), _text(trial, True), settings, own_code.version("jax")]
     parts += [own_code.version("jaxlib")]
-    if any("@lapack_" in part for part in parts):
+    if any("\ncalls lapack_" in part for part in parts):
         parts.append(own_code.version("scipy"))  # whose LAPACK jaxlib calls
     if sweep.after is not None:
         parts.append(host_stages.name_of(sweep.after, instances))
@@ -136,6 +136,8 @@ def _text(traced: Any, with_names_of_results: bool) -> str:
             callee = (found[1] or found[2]).replace("\\22", '"')
             return f"@{hashed(callee)}" if callee in bodies else found[0]
 
+        # Where a callback's function lies in this process; what it is, is said below.
+        body = re.sub(r'(custom_call @\w*callback.*?backend_config = )"\d*"', r"\1", body)
         return digest_of([re.sub(f"(?<!custom_call )@{_SYMBOL}", called, body)])
 
     if not with_names_of_results:
@@ -147,7 +149,7 @@ def _text(traced: Any, with_names_of_results: bool) -> str:
     constants = getattr(lowered._lowering, "const_args", None) or ()
     outside += [own_code.value_name(np.asarray(constant)) for constant in constants]
     # The calls' names stay readable, for whoever asks what they are.
-    return "\n".join([hashed("main"), *others, *outside, *sorted(calls)])
+    return "\n".join([hashed("main"), *others, *outside, *(f"calls {c}" for c in sorted(calls))])
 
 
 _SYMBOL = r'(?:([\w$.-]+)|"((?:[^"\\]|\\.)*)")'

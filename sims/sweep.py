@@ -26,7 +26,7 @@ from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Point, Study, available, load, names_of, points, unnamed
+from sims.study import Study, available, load, names_of, points, unnamed
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -75,9 +75,9 @@ def conclude(
 
 
 def prepare(
-    args: argparse.Namespace, study: Study, jobs: int, console: Console
-) -> tuple[memory.Grid, list[Point], int, Precision]:
-    """The grid, its points, the number of jobs and the precision that the options ask for."""
+    args: argparse.Namespace, study: Study, jobs: int
+) -> tuple[memory.Grid, int, Precision]:
+    """The grid, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
     first = options.check_first_seed(args.first_seed)
@@ -98,9 +98,7 @@ def prepare(
         chosen = memory.widened(args.study, chosen)
     if limit is not None:
         chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
-    names = names_of(args.study, lambda: console.print(TRACING))
-    wanted = [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first, names)]
-    return chosen, wanted, jobs, precision
+    return chosen, jobs, precision
 
 
 def clear(args: argparse.Namespace, console: Console) -> int:
@@ -142,9 +140,15 @@ def command(argv: Sequence[str]) -> int:
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
     study = load(args.study)
-    chosen, wanted, jobs, precision = prepare(args, study, jobs, console)
+    chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     store = Store(folder)
+    names = names_of(args.study, lambda: console.print(TRACING))
+    wanted = [
+        point
+        for sweep, n in chosen
+        for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+    ]
     pool = Pool(jobs, args.backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     try:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +35,9 @@ class Seen:
 
 
 class _Watch:
-    """Where reads are noted while somebody watches."""
+    """Where reads are noted while somebody watches; one at a time."""
 
+    lock = threading.RLock()
     variables: dict[str, str | None] | None = None
     files: set[str] | None = None
     hooked = False
@@ -49,6 +51,11 @@ class _Watch:
 @contextlib.contextmanager
 def watching(place: str) -> Iterator[Seen]:
     """Fills what it yields with what was read inside, once that is over."""
+    with _Watch.lock:
+        yield from _watching(place)
+
+
+def _watching(place: str) -> Iterator[Seen]:
     if not _Watch.hooked:  # a hook cannot be taken back: it sleeps until it is asked
         sys.addaudithook(_Watch.audit)
         _Watch.hooked = True

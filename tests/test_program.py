@@ -260,3 +260,43 @@ def test_later_versions_of_python_parse_to_the_same_text() -> None:
             node.type_params = []
     assert syntax.said(tree) == syntax.said(later)
     assert syntax.said(tree) != syntax.said(ast.parse("f'{x:<{M}}'\ndef g(x): return x"))
+
+
+def test_scipy_counts_where_its_lapack_is_called(
+    lab: Callable[[Side], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU, JAX calls that of scipy."""
+
+    def named(code: str) -> list[str]:
+        lab(Side(code))
+        found = []
+        for number in ("1.0", "2.0"):
+            told = {"scipy": number}
+            monkeypatch.setattr(
+                importlib.metadata, "version", lambda name, t=told: t.get(name, "0.1")
+            )
+            own_code.version.cache_clear()
+            found.append(traced())
+        own_code.version.cache_clear()
+        return found
+
+    without = named("def f(x):\n    return 2.0 * x\n")
+    assert without[0] == without[1]
+    eigh = "import jax.numpy as jnp\ndef f(x):\n    return jnp.linalg.eigh(jnp.diag(x))[0]\n"
+    calling = named(eigh)
+    assert calling[0] != calling[1]
+
+
+def test_of_compiled_code_that_nothing_is_known_of_all_around_it_counts(
+    lab: Callable[[Side], None],
+) -> None:
+    """A foreign call: a doubt reruns when anything of the user's own has changed."""
+    code = (
+        "import jax\nUNUSED = 2.0\ndef f(x):\n    shape = jax.ShapeDtypeStruct(x.shape, x.dtype)\n"
+    )
+    code += "    return jax.ffi.ffi_call('users_own', shape, vmap_method='broadcast_all')(x)\n"
+    names = []
+    for text in (code, code.replace("2.0", "3.0"), code.replace("import jax", "import jax  # .")):
+        lab(Side(text))
+        names.append(traced())
+    assert names[0] == names[2] != names[1]

@@ -48,6 +48,7 @@ class Names:
         self._digest = own_code.digest(self._modules)
         self._hasher = Hasher(own_code.bytecode)
         self._telling = functools.cache(telling)
+        self._elsewhere = functools.cache(own_code.digest_of)
         self._new = False
         _forget_other_code(module, self._digest)
         place = folder()
@@ -98,7 +99,7 @@ class Names:
         platform = jax.config.values["jax_platforms"] or jax.default_backend()
         # A sweep that was made elsewhere, as in a notebook: that module counts too.
         elsewhere = {own_code.module_of(stage) for stage in stages if stage} - set(self._modules)
-        said = [own_code.digest_of(name) for name in sorted(elsewhere)]
+        said = [self._elsewhere(name) for name in sorted(elsewhere)]
         return hashed(repr(shape), platform, *map(self._hasher.of, stages), *said)
 
 

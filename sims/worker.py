@@ -92,8 +92,9 @@ def _same_program(block: Block) -> Sweep:
     own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""
     if own != wanted:
         raise RuntimeError(
-            "this worker's matsense, or a package that it uses, differs from the caller's: install "
-            "the same versions on both and start the worker anew"
+            "this worker's code, or a package or setting of it, differs from the caller's: install "
+            "the same on both and start the worker anew (what a script has replaced is not in its "
+            "workers: use --jobs 1)"
         )
     return sweep
 

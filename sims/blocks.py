@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sims.study import Params, Point, Sweep, code_of
+from sims.study import Params, Point, Sweep
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Block:
     """A rectangle of runs that share a compilation: every instance with every lane.
 
     `wide` is the number of instances that it is padded to, `operator` the dtype that operators are
-    kept in, `code` the hash of the caller's code, which a worker on another machine must share.
+    kept in.
     """
 
     study: str
@@ -21,7 +21,6 @@ class Block:
     points: tuple[tuple[Point, ...], ...]
     wide: int = 1
     operator: str = "float64"
-    code: str = ""
 
     @property
     def runs(self) -> int:
@@ -59,10 +58,10 @@ def blocks(
             for chunk in batched(lanes, sweep.lanes_wide):
                 key = tuple(tuple(p.params[a] for a in sweep.lane) for p in chunk)
                 rows.setdefault(key, []).append(chunk)
-        wide, code = sweep.instances_wide, code_of(sweep)
+        wide = sweep.instances_wide
         queues.append(
             [
-                Block(study, sweep.name, static, tuple(chunk), wide, operator, code)
+                Block(study, sweep.name, static, tuple(chunk), wide, operator)
                 for same in rows.values()
                 for chunk in batched(same, wide)
             ]

@@ -11,7 +11,7 @@ from joblib.externals.loky import get_reusable_executor
 from matsense.errors import InvalidInput
 from sims.blocks import Block, blocks, one_of_each
 from sims.signals import unheard
-from sims.study import Sweep, points
+from sims.study import Sweep, unnamed
 from sims.worker import inputs, programs
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
@@ -94,7 +94,7 @@ def _weigh(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
 
 def heaviest(study: str, sweep: Sweep) -> Batch:
     """The largest batch among the shapes of a sweep."""
-    sample = one_of_each(blocks(study, [sweep], points(study, sweep, 1, "")))
+    sample = one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
     return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
 
 

@@ -53,8 +53,30 @@ def parser(description: str | None) -> Parser:
     )
     p.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
     p.add_argument("--rejudge", action="store_true", help="judge and draw from the store alone")
+    p.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove stored runs that no current program has computed, after saying how many",
+    )
     p.add_argument("--table", action="store_true", help="the verdicts in --out as Markdown")
     return p
+
+
+def check_prune(args: argparse.Namespace) -> None:
+    """Raises InvalidInput for --prune beside words that ask for something else."""
+    if args.study is None:
+        raise InvalidInput("--prune", "it is about the runs of one study", "name the study")
+    others = {"quick": "--quick", "rejudge": "--rejudge", "dry_run": "--dry-run"}
+    others |= {"list": "--list", "table": "--table", "set": "--set", "memory": "--memory"}
+    others |= {"backend": "--backend", "scheduler": "--scheduler", "first_seed": "--first-seed"}
+    typed = [word for name, word in others.items() if getattr(args, name)]
+    typed += [] if args.seeds is None else ["--seeds"]
+    if typed:
+        raise InvalidInput(
+            f"--prune with {', '.join(typed)}",
+            "it removes runs of older code, whatever grid they are of, and runs nothing",
+            f"leave out {', '.join(typed)}, or give two commands",
+        )
 
 
 def check_jobs(jobs: int) -> int:

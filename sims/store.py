@@ -2,16 +2,17 @@
 
 `<study folder>/runs/sweep=<name>/<first run>-<checksum>.parquet`: a hive-partitioned data set that
 pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
-message, seconds, `param.<axis>`, and one list column for each recorded quantity (nested lists for
-vectors at ticks).
+message, seconds, program (the name of what computed it), precision, date (when it was stored),
+`param.<axis>`, and one list column for each recorded quantity (nested lists for vectors at ticks).
 """
 
 import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from sims.study import Point
 
-FORMAT = 2
+FORMAT = 3
 MARK = "store.json"
 FIXED = {
     "run": pa.string(),
@@ -31,6 +32,9 @@ FIXED = {
     "status": pa.string(),
     "message": pa.string(),
     "seconds": pa.float64(),
+    "program": pa.string(),
+    "precision": pa.string(),
+    "date": pa.timestamp("ms", "UTC"),
 }
 
 
@@ -121,21 +125,32 @@ class Store:
         """Writes finished runs of one sweep as one part file: temporary file, fsync, rename."""
         if not records:
             return
-        sweep = records[0].point.sweep
+        self.write_table(records[0].point.sweep, _table(records))
+
+    def write_table(self, sweep: str, table: pa.Table) -> None:
+        """Writes rows of one sweep as one part file."""
         folder = self.root / f"sweep={sweep}"
         folder.mkdir(parents=True, exist_ok=True)
         mark = self.root / MARK
         if not mark.exists():
             write_whole(mark, json.dumps({"format": FORMAT}).encode())
         sink = pa.BufferOutputStream()
-        pq.write_table(_table(records), sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd")
         content = sink.getvalue().to_pybytes()
-        name = f"{records[0].point.id[:12]}-{_checksum(content)}.parquet"
+        name = f"{table['run'][0].as_py()[:12]}-{_checksum(content)}.parquet"
         write_whole(folder / name, content)
+
+    def tables(self) -> Iterator[tuple[Path, pa.Table]]:
+        """The part files that can be read, each with its rows."""
+        for part in self.parts():
+            table = self._load(part)
+            if table is not None:
+                yield part, table
 
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".
 
+        Ids name programs, so that of what older code has left in the folder nothing is returned.
         A run that two sweeps at once have both stored is read once: the copies are equal. Of a run
         that failed and was tried again, the success counts.
         """
@@ -170,13 +185,21 @@ def _checksum(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def _now() -> datetime:
+    """The time to the second, which is all that anybody asks of a run."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def _table(records: Sequence[Record]) -> pa.Table:
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Any] = {
         "run": [r.point.id for r in records],
         "seed": [r.point.seed for r in records],
         "status": [r.status for r in records],
         "message": [r.message for r in records],
         "seconds": [r.seconds for r in records],
+        "program": [r.point.program for r in records],
+        "precision": [r.point.precision for r in records],
+        "date": pa.array([_now()] * len(records), FIXED["date"]),
     }
     for axis in records[0].point.params:
         columns[f"param.{axis}"] = [r.point.params[axis] for r in records]

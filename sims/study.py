@@ -1,12 +1,12 @@
 """A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
 
-import functools
 import hashlib
 import importlib
 import inspect
 import itertools
 import json
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,15 +17,12 @@ from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput, nearest
 from matsense.judge import Verdict
 from matsense.rates import Fit
-from sims import fingerprint, studies
+from sims import own_code, studies
+from sims.jitted import by_name
+from sims.names import Names
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
-
-
-def by_name(function: Callable[..., Any], values: Params) -> dict[str, Any]:
-    """Those of `values` that `function` asks for by parameter name."""
-    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,12 @@ class Sweep:
     lanes_wide: int = 8
     horizon: str = "steps"
     in_turn: bool = False
+
+    def __post_init__(self) -> None:
+        # Numbers that ride along share an array: its dtype may not depend on the company.
+        mixed = {a for a, v in self.lane.items() if any(isinstance(value, float) for value in v)}
+        lane = {a: tuple(map(float, v)) if a in mixed else v for a, v in self.lane.items()}
+        object.__setattr__(self, "lane", lane)
 
     @property
     def axes(self) -> Axes:
@@ -127,13 +130,18 @@ class Study:
 
 @dataclass(frozen=True)
 class Point:
-    """One run to be: where it stands in the grid, its seed, its id, and that of its instance."""
+    """One run to be: its id, where it stands in the grid, its seed, the id of its instance.
+
+    `program` names what computes it, `precision` says in which arithmetic.
+    """
 
     id: str
     sweep: str
     params: Params
     seed: int
     instance: str = ""
+    program: str = ""
+    precision: str = ""
 
     @property
     def missing(self) -> Run:
@@ -150,7 +158,9 @@ def load(name: str) -> Study:
     """The study of one module in sims/studies; InvalidInput if there is none of that name."""
     if name not in available():
         raise InvalidInput(f"study {name!r}", "there is no such study", nearest(name, available()))
-    study = importlib.import_module(f"sims.studies.{name}").study
+    module, before = f"sims.studies.{name}", set(sys.modules)
+    study = importlib.import_module(module).study
+    own_code.imported_by(module, set(sys.modules) - before)
     assert isinstance(study, Study)
     return study
 
@@ -161,36 +171,69 @@ def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
         yield dict(zip(sweep.axes, values, strict=True))
 
 
-def code_of(sweep: Sweep) -> str:
-    """Hash of the code that the numbers of a sweep depend on (`sims.fingerprint`)."""
-    stages = (sweep.problem, sweep.trial, *sweep.padded.values(), sweep.after)
-    return _code_of(tuple(stage for stage in stages if stage is not None))
-
-
-@functools.cache
-def _code_of(stages: tuple[Callable[..., Any], ...]) -> str:
-    return fingerprint.of(*stages)
-
-
 def points(
-    study_name: str, sweep: Sweep, seeds: int, precision: str, first: int = 0
+    study_name: str,
+    sweep: Sweep,
+    seeds: int,
+    precision: str,
+    first: int = 0,
+    names: Names | None = None,
 ) -> list[Point]:
     """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
-    The id hashes what the numbers depend on: parameters, seed, precision, block widths, and the
-    code that the trial reaches (`code_of`). Raises InvalidInput through `sweep.check`.
+    The id hashes what the numbers depend on: parameters, seed, the key that is drawn from,
+    precision, and the program that computes them (`sims.program`). Raises InvalidInput through
+    `sweep.check`.
     """
-    code = code_of(sweep)
-    widths: tuple[Any, ...] = (sweep.instances_wide, sweep.lanes_wide)
-    widths += ("in turn",) if sweep.in_turn else ()
+    names = names or names_of(study_name)
+    named = named_by(names, sweep, precision)
+    out = []
+    for point in unnamed(study_name, sweep, seeds, first):
+        point = replace(point, program=named(point.params), precision=precision)
+        out.append(replace(point, id=id_of(study_name, sweep, point)))
+    names.remember()
+    return out
+
+
+def id_of(study_name: str, sweep: Sweep, point: Point) -> str:
+    """The id of a run whose program and precision are known."""
+    key = instance_key(study_name, sweep, point.params, point.seed).tolist()
+    own = [point.params, point.seed, key, point.precision, point.program]
+    return digest([study_name, sweep.name, *own])
+
+
+def names_of(study_name: str, telling: Callable[[], None] = lambda: None) -> Names:
+    """What names the programs of a study; it tells before the first is traced."""
+    return Names(f"sims.studies.{study_name}", telling)
+
+
+def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], str]:
+    """The name of the program of a run's parameters, found once for every shape."""
+    operator = "float32" if "float32" in precision else "float64"
+    found: dict[str, str] = {}
+
+    def named(params: Params) -> str:
+        static = sweep.static(params)
+        key = repr(static)
+        if key not in found:
+            found[key] = names.of(sweep, static, sweep.instances_wide, operator)
+        return found[key]
+
+    return named
+
+
+def unnamed(study_name: str, sweep: Sweep, seeds: int, first: int = 0) -> list[Point]:
+    """The runs of a sweep's grid before anything is traced: without program, precision and id.
+
+    Raises InvalidInput through `sweep.check`.
+    """
     out = []
     for params in grid_of(sweep):
         if sweep.check is not None:
             sweep.check(**by_name(sweep.check, params))
         for seed in range(first, first + seeds):
-            identity = [study_name, sweep.name, params, seed, precision, widths, code]
             instance = instance_id(study_name, sweep, params, seed)
-            out.append(Point(digest(identity), sweep.name, params, seed, instance))
+            out.append(Point("", sweep.name, params, seed, instance))
     return out
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, report
+from sims import cost, memory, options, prune, report
 from sims.blocks import blocks
 from sims.command import leave, main
 from sims.drawing import save, state_precision
@@ -26,10 +26,11 @@ from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Point, Study, available, load, points
+from sims.study import Study, available, load, names_of, points, unnamed
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
+TRACING = "tracing the study's programs, to know which stored runs they have computed"
 GO_ON = "what is finished is stored; the same command goes on from there"
 
 
@@ -75,8 +76,8 @@ def conclude(
 
 def prepare(
     args: argparse.Namespace, study: Study, jobs: int
-) -> tuple[memory.Grid, list[Point], int, Precision]:
-    """The grid, its points, the number of jobs and the precision that the options ask for."""
+) -> tuple[memory.Grid, int, Precision]:
+    """The grid, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
     first = options.check_first_seed(args.first_seed)
@@ -89,25 +90,43 @@ def prepare(
             "leave it out",
         )
 
-    def expanded() -> list[Point]:
-        return [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first)]
-
-    # Every point must be one that can be, before anything is compiled to learn its size.
-    wanted = expanded()
+    # Every point must be one that can be, before anything is traced or compiled.
+    for sweep, seeds in chosen:
+        unnamed(args.study, sweep, seeds, first)
     options.check_folder(args.out)
     if args.device == "gpu":
         chosen = memory.widened(args.study, chosen)
-        wanted = expanded()
     if limit is not None:
         chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
-        wanted = expanded()
-    return chosen, wanted, jobs, precision
+    return chosen, jobs, precision
+
+
+def clear(args: argparse.Namespace, console: Console) -> int:
+    """Removes what older code has stored of a study, after saying how much."""
+    options.check_prune(args)
+    options.choose_device(args.device, 1)
+    study, folder = load(args.study), args.out / args.study
+    store = Store(folder)
+    names = names_of(args.study, lambda: console.print(TRACING))
+    found = prune.stale(store, args.study, study, names, args.device)
+    names.remember()
+    for notice in store.notices:
+        console.print(notice, markup=False)
+    console.print(prune.what_is_removed(found, store.root), markup=False)
+    try:
+        prune.remove(store, found)
+    except OSError as error:
+        where, why = f"--prune in {store.root}", error.strerror or str(error)
+        raise InvalidInput(where, f"a file cannot be removed ({why})", "mend that") from None
+    return 0
 
 
 def command(argv: Sequence[str]) -> int:
     """Everything after the shell: returns the exit code, raises InvalidInput."""
     args = options.parser(__doc__).parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+    if args.prune:
+        return clear(args, console)
     if args.table:
         console.out(report.markdown_table(args.out, available()), end="", highlight=False)
         return 0
@@ -121,9 +140,15 @@ def command(argv: Sequence[str]) -> int:
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
     study = load(args.study)
-    chosen, wanted, jobs, precision = prepare(args, study, jobs)
+    chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     store = Store(folder)
+    names = names_of(args.study, lambda: console.print(TRACING))
+    wanted = [
+        point
+        for sweep, n in chosen
+        for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+    ]
     pool = Pool(jobs, args.backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     try:

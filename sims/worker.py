@@ -2,7 +2,6 @@
 
 import functools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,15 +9,14 @@ import jax
 import numpy as np
 
 from matsense.errors import Excluded
-from matsense.operators import cast
+from sims import jitted
 from sims.blocks import Block
+from sims.jitted import by_name
+from sims.names import Names
 from sims.store import Record
-from sims.study import Params, Sweep, by_name, code_of, instance_key, load
+from sims.study import Params, Sweep, instance_key, load, names_of
 
 COMPILE_EVENTS = "/jax/core/compile/"
-# So many compiled programs of a kind stay in a worker's memory, at some 10 MB each; the others wait
-# on disk. Blocks come shape by shape, so that few are met again.
-KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def run_block(block: Block) -> Done:
     start, compiling = time.perf_counter(), compiling_seconds()
     after = 0.0
     try:
-        records, after = _compute(block, _same_code(block))
+        records, after = _compute(block, _same_program(block))
     except Exception as error:
         records = [_failed(point, error) for row in block.points for point in row]
     total = time.perf_counter() - start
@@ -87,20 +85,24 @@ def _failed(point: Any, error: Exception) -> Record:
     return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _same_code(block: Block) -> Sweep:
-    """The block's sweep; an error if this process would compute it with other code.
-
-    All sweeps of a study are hashed when the first one is met, because sources may be edited while
-    a worker of a cluster lives on with what it has imported.
-    """
-    study = load(block.study)
-    codes = {sweep.name: code_of(sweep) for sweep in study.sweeps}
-    if codes[block.sweep] != block.code:
+def _same_program(block: Block) -> Sweep:
+    """The block's sweep; an error if this process would compute it with another program."""
+    sweep = load(block.study).sweep(block.sweep)
+    wanted = block.points[0][0].program
+    own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""
+    if own != wanted:
         raise RuntimeError(
-            "this worker's matsense, or a package that it uses, differs from the caller's: install "
-            "the same versions on both and start the worker anew"
+            "this worker's code, or a package or setting of it, differs from the caller's: install "
+            "the same on both and start the worker anew (what a script has replaced is not in its "
+            "workers: use --jobs 1)"
         )
-    return study.sweep(block.sweep)
+    return sweep
+
+
+@functools.cache
+def _names(study: str) -> Names:
+    """The names that this process gives, by what it has imported when it first met the study."""
+    return names_of(study)
 
 
 def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
@@ -133,21 +135,15 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
 
 
 def programs(block: Block) -> tuple[Any, Any]:
-    """The two jitted functions of a block's shape: draw the instances, run the trials.
-
-    Each is keyed by its function and what that asks for alone, so that whatever shares these, in
-    other sweeps too, shares the compilation.
-    """
+    """The two jitted functions of a block's shape: draw the instances, run the trials."""
     sweep = load(block.study).sweep(block.sweep)
-    asked = by_name(sweep.problem, block.static)
-    return _generator(sweep.problem, tuple(asked.items()), block.operator), trial_of(block, {})
+    return jitted.generator_of(sweep.problem, block.static, block.operator), trial_of(block, {})
 
 
 def trial_of(block: Block, instead: Params) -> Any:
     """The jitted trial of a block's shape, with some of its static parameters replaced."""
     sweep = load(block.study).sweep(block.sweep)
-    asked = by_name(sweep.trial, {**block.static, **instead})
-    return _trial(sweep.trial, tuple(asked.items()), sweep.in_turn)
+    return jitted.trial_of(sweep.trial, {**block.static, **instead}, sweep.in_turn)
 
 
 def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
@@ -168,42 +164,3 @@ def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict
 
 def _padded(items: list[Any], width: int) -> list[Any]:
     return items + [items[-1]] * (width - len(items))
-
-
-@functools.lru_cache(maxsize=KEPT)
-def _generator(problem: Callable[..., Any], static_items: tuple, operator: str) -> Any:
-    """The jitted problem of a shape: one instance after another."""
-    static = dict(static_items)
-
-    @jax.jit
-    def generate(keys: Any, floats: dict[str, Any]) -> Any:
-        def one(inputs: tuple[Any, dict[str, Any]]) -> Any:
-            key = jax.random.fold_in(jax.random.wrap_key_data(inputs[0]), 0)
-            return cast(problem(key, **by_name(problem, {**static, **inputs[1]})), operator)
-
-        return jax.lax.map(one, (keys, floats))
-
-    return generate
-
-
-@functools.lru_cache(maxsize=KEPT)
-def _trial(function: Callable[..., Any], static_items: tuple, in_turn: bool = False) -> Any:
-    """The jitted trial of a shape: vmap over instances, or a loop, of vmap over lanes."""
-    static = dict(static_items)
-
-    @jax.jit
-    def trial(instances: Any, keys: Any, floats: dict[str, Any], lanes: dict[str, Any]) -> Any:
-        def one(instance: Any, key: Any, own: dict[str, Any]) -> Any:
-            start = jax.random.fold_in(jax.random.wrap_key_data(key), 1)
-
-            def lane(values: dict[str, Any]) -> Any:
-                known = {**static, **own, **values}
-                return function(instance, start, **by_name(function, known))
-
-            return jax.vmap(lane)(lanes) if lanes else jax.tree.map(lambda x: x[None], lane({}))
-
-        if in_turn:
-            return jax.lax.map(lambda own: one(*own), (instances, keys, floats))
-        return jax.vmap(one)(instances, keys, floats)
-
-    return trial

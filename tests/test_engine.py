@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sims import worker
+from sims import jitted, worker
 from sims.blocks import Block, blocks
 from sims.engine import Pool, _tasks, run_all
 from sims.progress import time_left
@@ -80,13 +80,13 @@ def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
 def test_instances_of_equal_shape_share_one_compilation() -> None:
     """Two m whose Gram matrices have one shape: two generators, one compiled trial."""
     sweep = small("symmetric_sensing", steps=(61,), m=(400, 500))
+    before = jitted._trial.cache_info().misses
     packed = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
     assert {block.static["m"] for block in packed} == {400, 500}
-    before = worker._trial.cache_info().misses
     for block in packed:
         assert {record.status for record in run_block(block).records} == {"ok"}
-    assert worker._trial.cache_info().misses == before + 1
-    trial = worker._trial(sweep.trial, (("steps", 61), ("width", 8)), False)
+    assert jitted._trial.cache_info().misses == before + 1
+    trial = jitted._trial(sweep.trial, (("steps", 61), ("width", 8)), False)
     assert trial._cache_size() == 1
 
 
@@ -190,7 +190,7 @@ def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = dataclasses.replace(sweep, after=after)
     study = dataclasses.replace(load(STUDY), sweeps=(broken,))
     monkeypatch.setattr(worker, "load", lambda name: study)
-    (block,) = blocks(STUDY, [broken], points(STUDY, sweep, 2, "float64"))
+    (block,) = blocks(STUDY, [broken], points(STUDY, broken, 2, "float64"))
     records = run_block(block).records
     status = {(r.point.params["k"], r.point.seed): (r.status, r.message) for r in records}
     assert status[2, 0] == status[2, 1] == ("ok", "")

@@ -160,10 +160,11 @@ def wait(process: subprocess.Popen[str], seconds: float) -> None:
 
 
 def rows(out: Path, once: bool = True) -> dict[str, dict]:
-    """Everything that is stored, by run id, but for the wall time; with `once`, stored once."""
+    """Everything that is stored, by run id, but for the clock's; with `once`, stored once."""
     found: dict[str, dict] = {}
     for part in parts(out):
-        for row in pq.read_table(part, partitioning=None).drop_columns("seconds").to_pylist():
+        table = pq.read_table(part, partitioning=None).drop_columns(["seconds", "date"])
+        for row in table.to_pylist():
             assert not once or row["run"] not in found, "computed twice"
             assert found.setdefault(row["run"], row) == row
     return found

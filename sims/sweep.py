@@ -16,6 +16,7 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
 from sims import cost, memory, options, report
+from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.command import leave, main
 from sims.drawing import save, state_precision
@@ -117,7 +118,7 @@ def command(argv: Sequence[str]) -> int:
             console.print(f"[bold]{name}[/]  {study.title}\n    {study.paper}")
         console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
         return 0
-    options.check_backend(args)
+    check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
     study = load(args.study)

@@ -5,16 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from matsense.errors import InvalidInput
 from sims import bench
 from sims.benches import Case, Contender, available, load, table
-from tests import toy
+from tests import children, toy
 
 
 @pytest.mark.parametrize("name", available())
@@ -148,14 +148,12 @@ def test_the_breakdown_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     """While contenders import and compile: the last one to hold the output has ended with it."""
     out = tmp_path / "record.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sims.bench", "sensing", "--json", str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    time.sleep(3)
-    os.killpg(process.pid, signal.SIGINT)
-    told, _ = process.communicate(timeout=30)
+    words = [sys.executable, "-m", "sims.bench", "sensing", "--json", str(out)]
+    environment = toy.environment(toy.ROOT)
+    process = children.start(words, toy.ROOT, environment, stderr=subprocess.STDOUT)
+    children.wait_until(lambda: len(psutil.Process(process.pid).children()) > 1, process)
+    children.tell(process, signal.SIGINT)
+    told, _ = children.finish(process)
     assert process.returncode == 3, told
     assert "interrupted" in told
     assert "Traceback" not in told

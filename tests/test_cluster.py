@@ -5,14 +5,12 @@ import json
 import logging
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sims.hush import hushed
-from tests import toy
+from tests import children, toy
 
 CALM = ["--no-dashboard"]
 
@@ -22,59 +20,46 @@ def tree(tmp_path: Path) -> Path:
     return toy.tree(tmp_path)
 
 
-def started(tree: Path, module: str, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{module}", *words, *CALM],
-        cwd=tree, env=toy.environment(tree), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def started(tree: Path, module: str, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", f"distributed.cli.{module}", *words, *CALM]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return children.start(command, tree, toy.environment(tree), **quiet)
 
 
 @pytest.fixture
-def scheduler_process(tree: Path) -> Iterator[subprocess.Popen[bytes]]:
+def scheduler_process(tree: Path) -> subprocess.Popen[str]:
     told = tree / "scheduler.json"
     words = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told)]
     process = started(tree, "dask_scheduler", *words)
-    try:
-        deadline = time.monotonic() + 60
-        while not (told.exists() and told.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    children.wait_until(lambda: told.exists() and bool(told.read_text()), process)
+    return process
 
 
 @pytest.fixture
-def scheduler(tree: Path, scheduler_process: subprocess.Popen[bytes]) -> str:
+def scheduler(tree: Path, scheduler_process: subprocess.Popen[str]) -> str:
     return json.loads((tree / "scheduler.json").read_text())["address"]
 
 
 @pytest.fixture
-def workers(tree: Path, scheduler: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    processes = [
+def workers(tree: Path, scheduler: str) -> list[subprocess.Popen[str]]:
+    return [
         started(
             tree, "dask_worker", scheduler, "--nthreads", "1", "--no-nanny",
             "--local-directory", str(tree / f"worker{i}"),
         )
         for i in range(2)
     ]  # fmt: skip
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def wait_for_workers(scheduler: str, count: int) -> None:
     from distributed import Client
 
     with Client(scheduler, set_as_default=False) as client:
-        client.wait_for_workers(count, timeout=60)
+        client.wait_for_workers(count, timeout=children.DEADLINE)
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_local_table(
-    tree: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+    tree: Path, scheduler: str, workers: list[subprocess.Popen[str]]
 ) -> None:
     wait_for_workers(scheduler, 2)
     words = ["toy", "--seeds", "40"]
@@ -83,7 +68,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_local_table(
     )
     toy.wait_for_parts(tree / "cluster", 10)
     workers[0].kill()
-    out, err = process.communicate(timeout=200)
+    out, err = children.finish(process)
     assert process.returncode == 0, out + err
     assert "Traceback" not in out + err
     assert toy.sweep(tree, *words, "--jobs", "1", "--out", "local").returncode == 0
@@ -94,7 +79,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_local_table(
 
 
 def test_a_worker_with_other_code_computes_nothing(
-    tree: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+    tree: Path, scheduler: str, workers: list[subprocess.Popen[str]]
 ) -> None:
     """The caller's solver is changed after the workers have imported theirs."""
     wait_for_workers(scheduler, 2)
@@ -114,16 +99,16 @@ def test_a_worker_with_other_code_computes_nothing(
 
 def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
     tree: Path,
-    scheduler_process: subprocess.Popen[bytes],
+    scheduler_process: subprocess.Popen[str],
     scheduler: str,
-    workers: list[subprocess.Popen[bytes]],
+    workers: list[subprocess.Popen[str]],
 ) -> None:
     wait_for_workers(scheduler, 2)
     words = ["toy", "--seeds", "100", "--backend", "dask", "--scheduler", scheduler]
     process = toy.start(tree, *words)
     toy.wait_for_parts(tree / "figures", 5)
     scheduler_process.kill()
-    out, err = process.communicate(timeout=200)
+    out, err = children.finish(process)
     assert process.returncode == 3, out + err
     assert "cannot be reached any more: what is finished is stored" in out
     assert "Traceback" not in out + err

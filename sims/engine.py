@@ -24,8 +24,12 @@ from sims.worker import Done, Spent, killed, run_block
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
 
-# So many blocks of one shape that each killed a worker by itself, and the rest is not tried.
+WORKER_DIED = "a worker died (killed, or out of memory?); its runs are run again"
+# So many blocks of one shape that each killed its worker, and the rest is not tried; a block has
+# killed its worker if it did so that often with no other in flight.
 MOST_DEATHS = 3
+TRIES_ALONE = 2
+MOST_STARTS = 10
 
 
 class WorkersLostError(Exception):
@@ -47,6 +51,16 @@ class Pool:
     together: int = 1
     notices: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.backend == "multiprocessing":
+            # It waits for the answer of a process that was killed, for ever; and it forks this one,
+            # whose compiled code may hold locks.
+            self.backend = "loky"
+            self.notices.append(
+                "--backend multiprocessing: its processes are started by loky, which hears of one "
+                "that dies"
+            )
+
     @property
     def is_local(self) -> bool:
         """Whether the blocks run in processes that this one starts with loky."""
@@ -55,28 +69,32 @@ class Pool:
     @property
     def is_serial(self) -> bool:
         """Whether the blocks run in this process, one after another."""
-        return self.scheduler is None and self.backend in (None, "loky") and self.jobs == 1
+        return self.scheduler is None and self.jobs == 1
 
 
 def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
     """Runs blocks and yields each as it finishes; the caller writes the results.
 
-    When a worker dies, the blocks that were in flight are run again one by one: the one that kills
-    its worker even so is known, and its runs have failed. After MOST_DEATHS such blocks of a shape
-    its others are not tried. Raises WorkersLostError if a cluster's scheduler is gone.
+    When a worker dies, the blocks that were in flight are run again with the others; those that
+    are in flight at a second death are run one by one, and the one that kills its worker even so
+    is known: its runs have failed. After MOST_DEATHS such blocks of a shape its others are not
+    tried. Raises WorkersLostError if a cluster's scheduler is gone.
     """
-    waiting, deaths = list(pending), Counter[Any]()
+    waiting, deaths, suspects = list(pending), Counter[Any](), set[int]()
     while waiting:
         try:
             for done in _stream(waiting, pool):
                 waiting.remove(done.block)
                 yield done
         except _deadly():
-            pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
-            for block in [b for task in _tasks(waiting, pool)[: 2 * pool.jobs] for b in task]:
+            if WORKER_DIED not in pool.notices:
+                pool.notices.append(WORKER_DIED)
+            flying = [block for task in _tasks(waiting, pool)[: 2 * pool.jobs] for block in task]
+            # A scheduler has itself tried them again before it says so.
+            accused = [b for b in flying if pool.scheduler is not None or id(b) in suspects]
+            suspects |= {id(block) for block in flying}
+            for block, survived in _alone(accused, pool, deaths):
                 waiting.remove(block)
-                survived = _alone(block, pool)
-                deaths[block.shape] += survived is None
                 yield survived or Done(block, killed(block), Spent(0.0))
             lost = [block for block in waiting if deaths[block.shape] >= MOST_DEATHS]
             if lost:
@@ -87,13 +105,24 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 )
 
 
-def _alone(block: Block, pool: Pool) -> Done | None:
-    """Runs one block with no other in flight; None if its worker dies of it."""
-    try:
-        (done,) = _stream([block], pool)
-    except _deadly():
-        return None
-    return done
+def _alone(
+    accused: Sequence[Block], pool: Pool, deaths: Counter[Any]
+) -> Iterator[tuple[Block, Done | None]]:
+    """Runs blocks one by one, with no other in flight; None for one that its worker dies of.
+
+    Counts these deaths by shape, and leaves blocks of a shape with MOST_DEATHS of them out.
+    """
+    with _ended() if pool.is_local else contextlib.nullcontext():
+        for block in accused:
+            if deaths[block.shape] >= MOST_DEATHS:
+                continue
+            done = None
+            for _ in range(TRIES_ALONE if pool.is_local else 1):
+                with contextlib.suppress(*_deadly()):
+                    (done,) = _in_fresh(block) if pool.is_local else _stream([block], pool)
+                    break
+            deaths[block.shape] += done is None
+            yield block, done
 
 
 def _deadly() -> tuple[type[Exception], ...]:
@@ -110,42 +139,65 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
         for block in pending:
             yield _aside(run_block, block)
         return
-    with _backend(pool) as settings:
-        try:
-            stream = joblib.Parallel(
-                **settings, return_as="generator_unordered", pre_dispatch="2*n_jobs"
-            )
-        except ValueError:
-            # A backend that cannot stream results: in waves, so that a kill still loses only a few.
-            with contextlib.ExitStack() as stack:
-                with unheard():
-                    parallel = stack.enter_context(joblib.Parallel(**settings))
-                for wave in batched(_tasks(pending, pool), 4 * pool.jobs):
-                    for done in parallel(joblib.delayed(_run)(task) for task in wave):
-                        yield from done
+    tasks = _tasks(pending, pool)
+    with _ended() if pool.is_local else contextlib.nullcontext():
+        if pool.is_local and len(tasks) == 1:
+            # joblib would run it in this process, which a block may kill.
+            yield from _in_one(*tasks[0])
             return
-        run = _run_here if pool.is_local else _run
-        results, finished = None, False
-        try:
-            with unheard():
-                results = stream(joblib.delayed(run)(task) for task in _tasks(pending, pool))
-            for result in results:
-                yield from result
-            finished = True
-        finally:
-            # A caller that stops early knows that blocks are in flight; joblib would warn of it.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                if results is not None:
-                    results.close()
-            if pool.is_local and not finished:
-                # joblib kills its workers, but may have started others for what it sent meanwhile;
-                # this process would wait for them when it ends.
-                for child in multiprocessing.active_children():
-                    child.terminate()
-            if pool.is_local and finished:
-                # Idle workers would keep their memory while the caller judges and draws.
-                get_reusable_executor().shutdown(wait=True)
+        with _backend(pool, len(tasks)) as settings:
+            # One task at a time, or short ones would be lost by the dozen with the worker.
+            stream = joblib.Parallel(
+                **settings, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1
+            )
+            run = _run_here if pool.is_local else _run
+            results = None
+            try:
+                with unheard():
+                    results = stream(joblib.delayed(run)(task) for task in tasks)
+                for result in results:
+                    yield from result
+            finally:
+                # A caller that stops early knows that blocks are in flight; joblib would warn.
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    if results is not None:
+                        results.close()
+
+
+def _in_one(*task: Block) -> list[Done]:
+    """Runs a task in the one worker that there is meanwhile."""
+    with unheard():
+        future = get_reusable_executor(max_workers=1).submit(_run_here, task)
+    done: list[Done] = future.result()
+    return done
+
+
+def _in_fresh(block: Block) -> list[Done]:
+    """_in_one, once the worker is up: what kills it on the way there is not the block."""
+    for _ in range(MOST_STARTS):
+        with contextlib.suppress(*_deadly()):
+            _in_one()
+            break
+    return _in_one(block)
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """Ends the workers that are started in here."""
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if finished:
+            # Idle workers would keep their memory while the caller judges and draws.
+            get_reusable_executor(reuse=True).shutdown(wait=True)
+        else:
+            # joblib kills its workers, but may have started others for what it sent meanwhile;
+            # this process would wait for them when it ends.
+            for child in multiprocessing.active_children():
+                child.terminate()
 
 
 def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
@@ -173,10 +225,10 @@ def _run_here(task: tuple[Block, ...]) -> list[Done]:
 
 
 @contextlib.contextmanager
-def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
+def _backend(pool: Pool, tasks: int) -> Iterator[dict[str, Any]]:
     """The arguments of joblib.Parallel; with a scheduler, while a client is connected to it."""
     if pool.scheduler is None:
-        yield {"n_jobs": pool.jobs, "backend": pool.backend}
+        yield {"n_jobs": min(pool.jobs, tasks), "backend": pool.backend}
         return
     from distributed import Client
 
@@ -185,6 +237,7 @@ def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
     try:
         with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
             try:
+                pool.jobs = max(1, sum(client.nthreads().values()))
                 yield {"n_jobs": -1}
             except lost:
                 # Told before the client closes, which it does not do in silence.

@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +15,8 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 
 from sims.blocks import Block, batched
+from sims.cluster import KilledError, run_there
 from sims.command import ASIDE
-from sims.hush import hushed
 from sims.signals import end_with_caller, unheard
 from sims.worker import Done, Spent, killed, run_block
 
@@ -30,10 +29,6 @@ WORKER_DIED = "a worker died (killed, or out of memory?); its runs are run again
 MOST_DEATHS = 3
 TRIES_ALONE = 2
 MOST_STARTS = 10
-
-
-class WorkersLostError(Exception):
-    """There is nobody left to run the blocks; what was finished is stored."""
 
 
 @dataclass
@@ -52,7 +47,7 @@ class Pool:
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.backend == "multiprocessing":
+        if self.backend == "multiprocessing" and self.jobs > 1:
             # It waits for the answer of a process that was killed, for ever; and it forks this one,
             # whose compiled code may hold locks.
             self.backend = "loky"
@@ -78,7 +73,7 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
     When a worker dies, the blocks that were in flight are run again with the others; those that
     are in flight at a second death are run one by one, and the one that kills its worker even so
     is known: its runs have failed. After MOST_DEATHS such blocks of a shape its others are not
-    tried. Raises WorkersLostError if a cluster's scheduler is gone.
+    tried. Raises `sims.cluster.WorkersLostError` if a cluster is gone.
     """
     waiting, deaths, suspects = list(pending), Counter[Any](), set[int]()
     while waiting:
@@ -86,13 +81,16 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
             for done in _stream(waiting, pool):
                 waiting.remove(done.block)
                 yield done
-        except _deadly():
+        except (BrokenProcessPool, KilledError) as death:
             if WORKER_DIED not in pool.notices:
                 pool.notices.append(WORKER_DIED)
-            flying = [block for task in _tasks(waiting, pool)[: 2 * pool.jobs] for block in task]
-            # A scheduler has itself tried them again before it says so.
-            accused = [b for b in flying if pool.scheduler is not None or id(b) in suspects]
-            suspects |= {id(block) for block in flying}
+            if isinstance(death, KilledError):
+                accused = death.task
+            else:
+                tasks = _tasks(waiting, pool)[: 2 * pool.jobs]
+                flying = [block for task in tasks for block in task]
+                accused = [block for block in flying if id(block) in suspects]
+                suspects |= {id(block) for block in flying}
             for block, survived in _alone(accused, pool, deaths):
                 waiting.remove(block)
                 yield survived or Done(block, killed(block), Spent(0.0))
@@ -112,26 +110,19 @@ def _alone(
 
     Counts these deaths by shape, and leaves blocks of a shape with MOST_DEATHS of them out.
     """
+    # A scheduler has tried a task on several workers before it says so.
+    tries = TRIES_ALONE if pool.is_local else min(1, len(accused) - 1)
     with _ended() if pool.is_local else contextlib.nullcontext():
         for block in accused:
             if deaths[block.shape] >= MOST_DEATHS:
                 continue
             done = None
-            for _ in range(TRIES_ALONE if pool.is_local else 1):
-                with contextlib.suppress(*_deadly()):
+            for _ in range(tries):
+                with contextlib.suppress(BrokenProcessPool, KilledError):
                     (done,) = _in_fresh(block) if pool.is_local else _stream([block], pool)
                     break
             deaths[block.shape] += done is None
             yield block, done
-
-
-def _deadly() -> tuple[type[Exception], ...]:
-    """What is raised when a worker dies; dask is imported only where it is used."""
-    with contextlib.suppress(ImportError):
-        from distributed.scheduler import KilledWorker
-
-        return BrokenProcessPool, KilledWorker
-    return (BrokenProcessPool,)
 
 
 def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
@@ -140,29 +131,32 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
             yield _aside(run_block, block)
         return
     tasks = _tasks(pending, pool)
+    if pool.scheduler is not None:
+        yield from run_there(_run, tasks, pool.scheduler)
+        return
     with _ended() if pool.is_local else contextlib.nullcontext():
         if pool.is_local and len(tasks) == 1:
             # joblib would run it in this process, which a block may kill.
             yield from _in_one(*tasks[0])
             return
-        with _backend(pool, len(tasks)) as settings:
-            # One task at a time, or short ones would be lost by the dozen with the worker.
-            stream = joblib.Parallel(
-                **settings, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1
-            )
-            run = _run_here if pool.is_local else _run
-            results = None
-            try:
-                with unheard():
-                    results = stream(joblib.delayed(run)(task) for task in tasks)
-                for result in results:
-                    yield from result
-            finally:
-                # A caller that stops early knows that blocks are in flight; joblib would warn.
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    if results is not None:
-                        results.close()
+        # One task at a time, or short ones would be lost by the dozen with the worker.
+        stream = joblib.Parallel(
+            min(pool.jobs, len(tasks)), pool.backend, return_as="generator_unordered",
+            pre_dispatch="2*n_jobs", batch_size=1,
+        )  # fmt: skip
+        run = _run_here if pool.is_local else _run
+        results = None
+        try:
+            with unheard():
+                results = stream(joblib.delayed(run)(task) for task in tasks)
+            for result in results:
+                yield from result
+        finally:
+            # A caller that stops early knows that blocks are in flight; joblib would warn.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if results is not None:
+                    results.close()
 
 
 def _in_one(*task: Block) -> list[Done]:
@@ -176,7 +170,7 @@ def _in_one(*task: Block) -> list[Done]:
 def _in_fresh(block: Block) -> list[Done]:
     """_in_one, once the worker is up: what kills it on the way there is not the block."""
     for _ in range(MOST_STARTS):
-        with contextlib.suppress(*_deadly()):
+        with contextlib.suppress(BrokenProcessPool):
             _in_one()
             break
     return _in_one(block)
@@ -211,10 +205,7 @@ def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
 
 
 def _run(task: tuple[Block, ...]) -> list[Done]:
-    """run_block for each, with the blocks in a tuple: dask would scatter a large object.
-
-    What was scattered to a worker is lost with that worker; a tuple travels with its task instead.
-    """
+    """run_block for each."""
     return [run_block(block) for block in task]
 
 
@@ -222,29 +213,6 @@ def _run_here(task: tuple[Block, ...]) -> list[Done]:
     """_run in a worker that this command has started."""
     end_with_caller()
     return _run(task)
-
-
-@contextlib.contextmanager
-def _backend(pool: Pool, tasks: int) -> Iterator[dict[str, Any]]:
-    """The arguments of joblib.Parallel; with a scheduler, while a client is connected to it."""
-    if pool.scheduler is None:
-        yield {"n_jobs": min(pool.jobs, tasks), "backend": pool.backend}
-        return
-    from distributed import Client
-
-    lost = CancelledError, OSError
-    hush = hushed()
-    try:
-        with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
-            try:
-                pool.jobs = max(1, sum(client.nthreads().values()))
-                yield {"n_jobs": -1}
-            except lost:
-                # Told before the client closes, which it does not do in silence.
-                hush.lost = True
-                raise
-    except lost as error:
-        raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _aside(function: Callable[[Block], Done], block: Block) -> Done:

@@ -39,6 +39,9 @@ def parser(description: str | None) -> Parser:
     )
     p.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
     p.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: cores)")
+    p.add_argument(
+        "--shard", metavar="I/N", help="the I-th of N disjoint shares of the runs (job arrays)"
+    )
     p.add_argument("--memory", metavar="4G", help="bytes that all processes may need together")
     p.add_argument("--backend", metavar="NAME", help=f"{', '.join(BACKENDS)} (default: loky)")
     p.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="with --backend dask")

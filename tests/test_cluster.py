@@ -66,7 +66,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_local_table(
     process = toy.start(
         tree, *words, "--backend", "dask", "--scheduler", scheduler, "--out", "cluster"
     )
-    toy.wait_for_parts(tree / "cluster", 10)
+    toy.wait_for_parts(tree / "cluster", 10, process)
     workers[0].kill()
     out, err = children.finish(process)
     assert process.returncode == 0, out + err
@@ -106,7 +106,7 @@ def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
     wait_for_workers(scheduler, 2)
     words = ["toy", "--seeds", "100", "--backend", "dask", "--scheduler", scheduler]
     process = toy.start(tree, *words)
-    toy.wait_for_parts(tree / "figures", 5)
+    toy.wait_for_parts(tree / "figures", 5, process)
     scheduler_process.kill()
     out, err = children.finish(process)
     assert process.returncode == 3, out + err

@@ -49,7 +49,7 @@ def assert_same_results(out: Path, whole: Path, once: bool = True) -> None:
 def test_kill_9_in_mid_sweep_loses_only_what_was_in_flight(tree: Path, whole: Path) -> None:
     words = ["toy", "--jobs", "2", "--out", "killed"]
     process = toy.start(tree, *words)
-    toy.wait_for_parts(tree / "killed", 3)
+    toy.wait_for_parts(tree / "killed", 3, process)
     toy.kill(process)
     survived = toy.rows(tree / "killed")
     assert 0 < len(survived) < 120, "the sweep was to be killed in the middle"
@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_within_2_seconds_and_says_how_to_go_on(tree: Path, jobs: 
 @NEEDS_PROC
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tree: Path, whole: Path) -> None:
     process = toy.start(tree, "toy", "--jobs", "2")
-    toy.wait_for_parts(tree / "figures", 3)
+    toy.wait_for_parts(tree / "figures", 3, process)
     os.kill(toy.workers(process)[0], signal.SIGKILL)
     out, err = children.finish(process)
     assert process.returncode == 0, out + err
@@ -329,7 +329,7 @@ def test_ctrl_c_before_the_command_has_begun_is_one_line(tree: Path) -> None:
 def test_no_worker_outlives_its_command(tree: Path, how: signal.Signals) -> None:
     """The command alone is told, as by `kill` or a batch system; then nobody holds its output."""
     process = toy.start(tree, "toy", "--jobs", "2")
-    toy.wait_for_parts(tree / "figures", 1)
+    toy.wait_for_parts(tree / "figures", 1, process)
     process.send_signal(how)
     out, err = children.finish(process)
     assert toy.workers(process) == []

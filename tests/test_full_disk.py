@@ -67,7 +67,7 @@ def test_a_disk_that_becomes_read_only_in_mid_sweep(
 ) -> None:
     assert mount("-o", "remount,size=30m", str(disk))
     process = toy.start(tree, *WORDS)
-    toy.wait_for_parts(disk, 2)
+    toy.wait_for_parts(disk, 2, process)
     assert mount("-o", "remount,ro", str(disk))
     out, err = children.finish(process)
     assert process.returncode == 3, out + err

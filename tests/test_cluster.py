@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sims import cluster
 from sims.hush import hushed
 from tests import children, toy
 
@@ -116,6 +118,70 @@ def test_a_scheduler_that_dies_is_one_line_and_what_is_finished_is_kept(
     stored = len(toy.rows(tree / "figures"))
     assert 0 < stored < 400
     assert f"{stored} stored" in toy.sweep(tree, *words[:3], "--dry-run").stdout
+
+
+def test_batches_that_kill_their_workers_are_found_and_the_rest_goes_on(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """As out of memory does: a nanny starts the worker again, and the scheduler blames the task."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    study = tree / "sims" / "studies" / "toy.py"
+    study.write_text(
+        study.read_text().replace(
+            '"""Asymmetric GD."""', '"""Asymmetric GD."""\n    import os; os.kill(os.getpid(), 9)'
+        )
+    )
+    scheduler = request.getfixturevalue("scheduler")
+    started(tree, "dask_worker", scheduler, "--nthreads", "1", "--local-directory", str(tree / "w"))
+    wait_for_workers(scheduler, 1)
+    done = toy.sweep(tree, "toy", "--seeds", "6", "--backend", "dask", "--scheduler", scheduler)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "the worker died of this batch, alone" in done.stdout
+    assert "6 runs of odd were not tried" in done.stdout
+    status = [row["status"] for row in toy.rows(tree / "figures").values()]
+    assert (status.count("ok"), status.count("failed")) == (12, 6)
+
+
+def test_a_cluster_without_workers_is_given_up(
+    scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "LOOK", 0.2)
+    with pytest.raises(cluster.WorkersLostError, match="has no worker any more"):
+        list(cluster.run_there(list, [(1,)], scheduler))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+def test_a_cluster_behind_tls(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The variables that README names, on all three sides; without them nobody is let in."""
+    monkeypatch.chdir(tree)
+    made = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=us"
+    subprocess.run(["openssl", *made.split()], check=True, capture_output=True)
+    with monkeypatch.context() as told:
+        told.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+        told.setenv("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", str(tree / "cert.pem"))
+        for side in ("SCHEDULER", "WORKER", "CLIENT"):
+            for what in ("CERT", "KEY"):
+                file = str(tree / f"{what.lower()}.pem")
+                told.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{side}__{what}", file)
+        words = ["--protocol", "tls", "--host", "127.0.0.1", "--port", "0"]
+        started(tree, "dask_scheduler", *words, "--scheduler-file", str(tree / "told.json"))
+        told_by = tree / "told.json"
+        children.wait_until(lambda: told_by.exists() and bool(told_by.read_text()))
+        address = json.loads(told_by.read_text())["address"]
+        assert address.startswith("tls://")
+        started(tree, "dask_worker", address, "--nthreads", "1", "--no-nanny")
+        cli = ["toy", "--seeds", "1", "--backend", "dask", "--scheduler", address]
+        children.wait_until(lambda: toy.sweep(tree, *cli, "--out", "tls").returncode == 0)
+        assert len(toy.rows(tree / "tls")) == 4
+    for scheme in ("tls", "tcp"):
+        cli[-1] = address.replace("tls", scheme)
+        refused = toy.sweep(tree, *cli)
+        assert refused.returncode == 2
+        assert "TLS" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    assert not (tree / "figures").exists()
 
 
 @pytest.mark.parametrize("name", ["distributed.client", "tornado.application", "asyncio"])

@@ -175,3 +175,13 @@ def test_a_command_hears_signals_that_this_process_ignores(tmp_path: Path) -> No
     )
     assert "default_int_handler" in done.stdout
     assert "SIG_DFL" in done.stdout or " 0" in done.stdout
+
+
+def test_what_a_test_leaves_is_ended_and_closed() -> None:
+    words = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(1000)"]
+    process = children.start(words, toy.ROOT, toy.environment(toy.ROOT))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    children.end_all()
+    assert process.returncode == -9
+    assert process.stdout.closed

@@ -50,6 +50,12 @@ def test_the_command_times_and_records(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A contender of each kind: the reference, one that is compared, its limit, a copy."""
+    # As on one core, where a crowd is one process; and of a copy that takes little memory.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.chdir(toy.tree(tmp_path))
+    case = Path("sims/benches/sensing.py")
+    assert case.read_text().count("COPIED = 2**25") == 1
+    case.write_text(case.read_text().replace("COPIED = 2**25", "COPIED = 2**20"))
     some = ["jitted, 1 trajectory", "ours, float64", "product, float64", "copy, us per MB"]
     usable = table.usable
     monkeypatch.setattr(table, "usable", lambda *told: [c for c in usable(*told) if c.name in some])

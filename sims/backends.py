@@ -15,7 +15,7 @@ from sims.hush import hushed
 BACKENDS = ("loky", "multiprocessing", "threading", "dask")
 ADDRESS = re.compile(r"(tcp|tls)://(\[[^\s/\[\]]+\]|[^\s/:@?#\[\]]+):([0-9]{1,5})")
 # Seconds: for a name to be looked up and a connection made, and for a scheduler to say who it is.
-CONNECTING, ANSWERING = 3.0, 4.0
+CONNECTING, ANSWERING = 3.0, 3.0
 CERTIFICATES = (
     "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
     "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"

@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +15,20 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 
 from sims.blocks import Block, batched
+from sims.cluster import KilledError, run_there
 from sims.command import ASIDE
-from sims.hush import hushed
 from sims.signals import end_with_caller, unheard
 from sims.worker import Done, Spent, killed, run_block
 
 # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
 
-# So many blocks of one shape that each killed a worker by itself, and the rest is not tried.
+WORKER_DIED = "a worker died (killed, or out of memory?); its runs are run again"
+# So many blocks of one shape that each killed its worker, and the rest is not tried; a block has
+# killed its worker if it did so that often with no other in flight.
 MOST_DEATHS = 3
-
-
-class WorkersLostError(Exception):
-    """There is nobody left to run the blocks; what was finished is stored."""
+TRIES_ALONE = 2
+MOST_STARTS = 10
 
 
 @dataclass
@@ -47,6 +46,16 @@ class Pool:
     together: int = 1
     notices: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.backend == "multiprocessing" and self.jobs > 1:
+            # It waits for the answer of a process that was killed, for ever; and it forks this one,
+            # whose compiled code may hold locks.
+            self.backend = "loky"
+            self.notices.append(
+                "--backend multiprocessing: its processes are started by loky, which hears of one "
+                "that dies"
+            )
+
     @property
     def is_local(self) -> bool:
         """Whether the blocks run in processes that this one starts with loky."""
@@ -55,28 +64,35 @@ class Pool:
     @property
     def is_serial(self) -> bool:
         """Whether the blocks run in this process, one after another."""
-        return self.scheduler is None and self.backend in (None, "loky") and self.jobs == 1
+        return self.scheduler is None and self.jobs == 1
 
 
 def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
     """Runs blocks and yields each as it finishes; the caller writes the results.
 
-    When a worker dies, the blocks that were in flight are run again one by one: the one that kills
-    its worker even so is known, and its runs have failed. After MOST_DEATHS such blocks of a shape
-    its others are not tried. Raises WorkersLostError if a cluster's scheduler is gone.
+    When a worker dies, the blocks that were in flight are run again with the others; those that
+    are in flight at a second death are run one by one, and the one that kills its worker even so
+    is known: its runs have failed. After MOST_DEATHS such blocks of a shape its others are not
+    tried. Raises `sims.cluster.WorkersLostError` if a cluster is gone.
     """
-    waiting, deaths = list(pending), Counter[Any]()
+    waiting, deaths, suspects = list(pending), Counter[Any](), set[int]()
     while waiting:
         try:
             for done in _stream(waiting, pool):
                 waiting.remove(done.block)
                 yield done
-        except _deadly():
-            pool.notices.append("a worker died (killed, or out of memory?); its runs are run again")
-            for block in [b for task in _tasks(waiting, pool)[: 2 * pool.jobs] for b in task]:
+        except (BrokenProcessPool, KilledError) as death:
+            if WORKER_DIED not in pool.notices:
+                pool.notices.append(WORKER_DIED)
+            if isinstance(death, KilledError):
+                accused = death.task
+            else:
+                tasks = _tasks(waiting, pool)[: 2 * pool.jobs]
+                flying = [block for task in tasks for block in task]
+                accused = [block for block in flying if id(block) in suspects]
+                suspects |= {id(block) for block in flying}
+            for block, survived in _alone(accused, pool, deaths):
                 waiting.remove(block)
-                survived = _alone(block, pool)
-                deaths[block.shape] += survived is None
                 yield survived or Done(block, killed(block), Spent(0.0))
             lost = [block for block in waiting if deaths[block.shape] >= MOST_DEATHS]
             if lost:
@@ -87,22 +103,26 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 )
 
 
-def _alone(block: Block, pool: Pool) -> Done | None:
-    """Runs one block with no other in flight; None if its worker dies of it."""
-    try:
-        (done,) = _stream([block], pool)
-    except _deadly():
-        return None
-    return done
+def _alone(
+    accused: Sequence[Block], pool: Pool, deaths: Counter[Any]
+) -> Iterator[tuple[Block, Done | None]]:
+    """Runs blocks one by one, with no other in flight; None for one that its worker dies of.
 
-
-def _deadly() -> tuple[type[Exception], ...]:
-    """What is raised when a worker dies; dask is imported only where it is used."""
-    with contextlib.suppress(ImportError):
-        from distributed.scheduler import KilledWorker
-
-        return BrokenProcessPool, KilledWorker
-    return (BrokenProcessPool,)
+    Counts these deaths by shape, and leaves blocks of a shape with MOST_DEATHS of them out.
+    """
+    # A scheduler has tried a task on several workers before it says so.
+    tries = TRIES_ALONE if pool.is_local else min(1, len(accused) - 1)
+    with _ended() if pool.is_local else contextlib.nullcontext():
+        for block in accused:
+            if deaths[block.shape] >= MOST_DEATHS:
+                continue
+            done = None
+            for _ in range(tries):
+                with contextlib.suppress(BrokenProcessPool, KilledError):
+                    (done,) = _in_fresh(block) if pool.is_local else _stream([block], pool)
+                    break
+            deaths[block.shape] += done is None
+            yield block, done
 
 
 def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
@@ -110,42 +130,68 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
         for block in pending:
             yield _aside(run_block, block)
         return
-    with _backend(pool) as settings:
-        try:
-            stream = joblib.Parallel(
-                **settings, return_as="generator_unordered", pre_dispatch="2*n_jobs"
-            )
-        except ValueError:
-            # A backend that cannot stream results: in waves, so that a kill still loses only a few.
-            with contextlib.ExitStack() as stack:
-                with unheard():
-                    parallel = stack.enter_context(joblib.Parallel(**settings))
-                for wave in batched(_tasks(pending, pool), 4 * pool.jobs):
-                    for done in parallel(joblib.delayed(_run)(task) for task in wave):
-                        yield from done
+    tasks = _tasks(pending, pool)
+    if pool.scheduler is not None:
+        yield from run_there(_run, tasks, pool.scheduler)
+        return
+    with _ended() if pool.is_local else contextlib.nullcontext():
+        if pool.is_local and len(tasks) == 1:
+            # joblib would run it in this process, which a block may kill.
+            yield from _in_one(*tasks[0])
             return
+        # One task at a time, or short ones would be lost by the dozen with the worker.
+        stream = joblib.Parallel(
+            min(pool.jobs, len(tasks)), pool.backend, return_as="generator_unordered",
+            pre_dispatch="2*n_jobs", batch_size=1,
+        )  # fmt: skip
         run = _run_here if pool.is_local else _run
-        results, finished = None, False
+        results = None
         try:
             with unheard():
-                results = stream(joblib.delayed(run)(task) for task in _tasks(pending, pool))
+                results = stream(joblib.delayed(run)(task) for task in tasks)
             for result in results:
                 yield from result
-            finished = True
         finally:
-            # A caller that stops early knows that blocks are in flight; joblib would warn of it.
+            # A caller that stops early knows that blocks are in flight; joblib would warn.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if results is not None:
                     results.close()
-            if pool.is_local and not finished:
-                # joblib kills its workers, but may have started others for what it sent meanwhile;
-                # this process would wait for them when it ends.
-                for child in multiprocessing.active_children():
-                    child.terminate()
-            if pool.is_local and finished:
-                # Idle workers would keep their memory while the caller judges and draws.
-                get_reusable_executor().shutdown(wait=True)
+
+
+def _in_one(*task: Block) -> list[Done]:
+    """Runs a task in the one worker that there is meanwhile."""
+    with unheard():
+        future = get_reusable_executor(max_workers=1).submit(_run_here, task)
+    done: list[Done] = future.result()
+    return done
+
+
+def _in_fresh(block: Block) -> list[Done]:
+    """_in_one, once the worker is up: what kills it on the way there is not the block."""
+    for _ in range(MOST_STARTS):
+        with contextlib.suppress(BrokenProcessPool):
+            _in_one()
+            break
+    return _in_one(block)
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """Ends the workers that are started in here."""
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if finished:
+            # Idle workers would keep their memory while the caller judges and draws.
+            get_reusable_executor(reuse=True).shutdown(wait=True)
+        else:
+            # joblib kills its workers, but may have started others for what it sent meanwhile;
+            # this process would wait for them when it ends.
+            for child in multiprocessing.active_children():
+                child.terminate()
 
 
 def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
@@ -159,10 +205,7 @@ def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
 
 
 def _run(task: tuple[Block, ...]) -> list[Done]:
-    """run_block for each, with the blocks in a tuple: dask would scatter a large object.
-
-    What was scattered to a worker is lost with that worker; a tuple travels with its task instead.
-    """
+    """run_block for each."""
     return [run_block(block) for block in task]
 
 
@@ -170,28 +213,6 @@ def _run_here(task: tuple[Block, ...]) -> list[Done]:
     """_run in a worker that this command has started."""
     end_with_caller()
     return _run(task)
-
-
-@contextlib.contextmanager
-def _backend(pool: Pool) -> Iterator[dict[str, Any]]:
-    """The arguments of joblib.Parallel; with a scheduler, while a client is connected to it."""
-    if pool.scheduler is None:
-        yield {"n_jobs": pool.jobs, "backend": pool.backend}
-        return
-    from distributed import Client
-
-    lost = CancelledError, OSError
-    hush = hushed()
-    try:
-        with Client(pool.scheduler) as client, joblib.parallel_config("dask", client=client):
-            try:
-                yield {"n_jobs": -1}
-            except lost:
-                # Told before the client closes, which it does not do in silence.
-                hush.lost = True
-                raise
-    except lost as error:
-        raise WorkersLostError(f"{pool.scheduler} cannot be reached any more") from error
 
 
 def _aside(function: Callable[[Block], Done], block: Block) -> Done:

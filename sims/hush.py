@@ -10,7 +10,9 @@ ENDED = (OSError, CancelledError, asyncio.CancelledError)
 
 
 class Hush(logging.Filter):
-    """Drops errors of connections that ended; once `lost`, everything.
+    """Drops errors of connections that ended, and warnings; once `lost`, everything.
+
+    A client warns of what it then mends, such as a result that went with its worker.
 
     When a scheduler dies, tasks of the client that were reading, reconnecting or closing end with
     tracebacks, which and how many by chance. The caller learns of it by an exception and says it.
@@ -20,7 +22,8 @@ class Hush(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""
-        return not (self.lost or (record.exc_info and isinstance(record.exc_info[1], ENDED)))
+        ended = record.exc_info and isinstance(record.exc_info[1], ENDED)
+        return not (self.lost or ended or record.levelno < logging.ERROR)
 
 
 _hush = Hush()

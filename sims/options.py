@@ -1,7 +1,5 @@
 """The words of the sweep command: what they mean, and refusal of those that cannot be."""
 
-import argparse
-import importlib.util
 import os
 import re
 import tempfile
@@ -9,9 +7,9 @@ from pathlib import Path
 
 import jax
 import joblib
-from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
 
-from matsense.errors import InvalidInput, nearest
+from matsense.errors import InvalidInput
+from sims.backends import BACKENDS
 from sims.command import Parser
 from sims.precision import has_device
 
@@ -41,8 +39,11 @@ def parser(description: str | None) -> Parser:
     )
     p.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
     p.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: cores)")
+    p.add_argument(
+        "--shard", metavar="I/N", help="the I-th of N disjoint shares of the runs (job arrays)"
+    )
     p.add_argument("--memory", metavar="4G", help="bytes that all processes may need together")
-    p.add_argument("--backend", default=None, help="any joblib backend (default: loky)")
+    p.add_argument("--backend", metavar="NAME", help=f"{', '.join(BACKENDS)} (default: loky)")
     p.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="with --backend dask")
     p.add_argument("--device", default="cpu", metavar="cpu|gpu", help="where the runs are computed")
     p.add_argument(
@@ -112,82 +113,6 @@ def check_operator(dtype: str) -> str:
             f"--operator-dtype {dtype}", "it is float64 or float32", "give --operator-dtype float32"
         )
     return dtype
-
-
-def check_backend(args: argparse.Namespace) -> None:
-    """Raises InvalidInput for a backend that is unknown, not installed, or without a scheduler."""
-    name, scheduler = args.backend, args.scheduler
-    if args.device == "gpu" and args.memory is not None:
-        raise InvalidInput(
-            f"--memory {args.memory}",
-            "it bounds processes on a CPU; on a GPU batches are fitted to the device's memory",
-            "leave it out",
-        )
-    known = {*BACKENDS, *EXTERNAL_BACKENDS}
-    if name is not None and name not in known:
-        raise InvalidInput(f"--backend {name}", "joblib has no such backend", nearest(name, known))
-    if name != "dask":
-        if scheduler is not None:
-            raise InvalidInput(
-                f"--scheduler {scheduler}", "only dask has a scheduler", "add --backend dask"
-            )
-        _usable(name)
-        return
-    if importlib.util.find_spec("distributed") is None:
-        raise InvalidInput(
-            "--backend dask", "dask.distributed is not installed", 'pip install "matsense[cluster]"'
-        )
-    if scheduler is None:
-        raise InvalidInput(
-            "--backend dask",
-            "it needs the address of a scheduler",
-            "start one with `dask scheduler`, then add --scheduler tcp://HOST:8786",
-        )
-    if args.device != "cpu" or args.memory is not None or args.dry_run:
-        raise InvalidInput(
-            "--backend dask",
-            "--device, --memory and --dry-run speak of this machine, not of a cluster's",
-            "leave them out, or set the workers' limits with `dask worker --memory-limit`",
-        )
-    _reachable(scheduler)
-
-
-def _usable(name: str | None) -> None:
-    if name is None:
-        return
-    try:
-        joblib.parallel_config(backend=name).unregister()
-    except (ImportError, ValueError, RuntimeError) as error:
-        why = str(error).splitlines()[0]
-        raise InvalidInput(
-            f"--backend {name}",
-            f"it cannot be used here ({why})",
-            f"pip install {name}, or use loky",
-        ) from None
-
-
-def _reachable(scheduler: str) -> None:
-    """Raises InvalidInput unless a dask scheduler answers there and has a worker."""
-    import logging
-
-    from distributed import Client
-
-    # What goes wrong is said once, below; distributed would print its attempts as tracebacks.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        with Client(scheduler, timeout=5, set_as_default=False) as client:
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
-    except (OSError, ValueError, TypeError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InvalidInput(
-            f"--scheduler {scheduler}",
-            f"no dask scheduler answers there ({why})",
-            "start one with `dask scheduler` and give the address that it prints",
-        ) from None
-    if workers == 0:
-        raise InvalidInput(
-            f"--scheduler {scheduler}", "it has no worker", f"start one: dask worker {scheduler}"
-        )
 
 
 def choose_device(kind: str, jobs: int) -> int:

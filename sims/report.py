@@ -131,10 +131,11 @@ def print_failures(console: Console, runs: Sequence[Run]) -> None:
             )
 
 
-def what_is_to_run(wanted: int, lacking: int) -> str:
-    """The first line of a sweep."""
-    if lacking:
-        return f"{wanted} runs: {wanted - lacking} stored, {lacking} to run"
+def what_is_to_run(wanted: int, lacking: int, shard: tuple[int, int] | None = None) -> str:
+    """The first line of a sweep, or of a share of it."""
+    share = f"share {shard[0]} of {shard[1]}, " if shard else ""
+    if lacking or shard:
+        return f"{share}{wanted} runs: {wanted - lacking} stored, {lacking} to run"
     return f"all {wanted} runs are stored: judging and drawing from the store"
 
 

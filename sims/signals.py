@@ -52,8 +52,9 @@ def heard() -> None:
 
 
 def concluded() -> None:
-    """From now on Ctrl-C is ignored: all was said, and the process is ending."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """From now on none of ASKING is heard: all was said, and the process is ending."""
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -16,14 +16,17 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
 from sims import cost, memory, options, prune, report
+from sims.backends import check_backend
 from sims.blocks import blocks
+from sims.cluster import WorkersLostError
 from sims.command import leave, main
 from sims.drawing import save, state_precision
-from sims.engine import Pool, WorkersLostError, run_all
+from sims.engine import Pool, run_all
 from sims.grid import grid
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
+from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
 from sims.study import Study, available, load, names_of, points, unnamed
@@ -127,6 +130,7 @@ def command(argv: Sequence[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
     if args.prune:
         return clear(args, console)
+    shard = check_shard(args)
     if args.table:
         console.out(report.markdown_table(args.out, available()), end="", highlight=False)
         return 0
@@ -136,7 +140,7 @@ def command(argv: Sequence[str]) -> int:
             console.print(f"[bold]{name}[/]  {study.title}\n    {study.paper}")
         console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
         return 0
-    options.check_backend(args)
+    check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
     study = load(args.study)
@@ -153,18 +157,24 @@ def command(argv: Sequence[str]) -> int:
     watch = Stopwatch()
     try:
         if not args.rejudge:
-            known = store.known()
-            lacking = [point for point in wanted if point.id not in known]
             sweeps = [sweep for sweep, _ in chosen]
+            own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
+            known = store.known()
+            lacking = [point for point in own if point.id not in known]
             packed = blocks(args.study, sweeps, lacking, precision.operator)
             if args.dry_run:
                 cost_table = cost.probes(packed, jobs)
-                report.print_cost(console, packed, cost_table, len(wanted), jobs)
+                report.print_cost(console, packed, cost_table, len(own), jobs)
                 return 0
-            console.print(report.what_is_to_run(len(wanted), len(lacking)))
+            console.print(report.what_is_to_run(len(own), len(lacking), shard))
             execute(packed, store, pool, watch, console)
         with watch.part("read"):
             runs = store.read(wanted)
+        incomplete = unfinished(runs, shard, str(folder))
+        if incomplete:
+            for notice in (*pool.notices, *store.notices, incomplete):
+                console.print(notice, markup=False)
+            return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
         verdicts = conclude(args.study, study, runs, folder, precision, origin, watch)
     except KeyboardInterrupt:

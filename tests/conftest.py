@@ -1,7 +1,13 @@
 """Every test runs with shapes and types checked at each call of matsense, and strict dtypes."""
 
+import ctypes
+import gc
 import os
+import sys
+from collections.abc import Iterator
 
+import psutil
+import pytest
 from jaxtyping import install_import_hook
 
 # Before anything imports the packages: the hook rewrites them as they load.
@@ -11,6 +17,52 @@ import jax  # noqa: E402
 
 import matsense  # noqa: E402, F401
 import sims  # noqa: E402, F401
+from tests import children  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"
+
+
+# Bytes of compiled functions that a module of tests may gather.
+MOST = 300e6
+
+
+def resident() -> int:
+    found: int = psutil.Process().memory_info().rss
+    return found
+
+
+def forget() -> int:
+    """Gives the memory of compiled functions back (all together they take 4 GB); what is left."""
+    jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident()
+
+
+def pytest_collection_finish() -> None:
+    """Some modules compute what they are about when they are imported."""
+    forget()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept() -> Iterator[dict[str, int]]:
+    """What a module of tests starts with: nothing compiled."""
+    yield {"bytes": resident()}
+    forget()
+
+
+@pytest.fixture(autouse=True)
+def forgetting(kept: dict[str, int]) -> Iterator[None]:
+    """Starts a module again when it has gathered too much."""
+    yield
+    if resident() > kept["bytes"] + MOST:
+        kept["bytes"] = forget()
+
+
+@pytest.fixture(autouse=True)
+def ending() -> Iterator[None]:
+    """Leaves no process of a test, which would fail an innocent one as it is collected."""
+    yield
+    children.end_all()

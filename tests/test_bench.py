@@ -5,16 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from matsense.errors import InvalidInput
 from sims import bench
 from sims.benches import Case, Contender, available, load, table
-from tests import toy
+from tests import children, toy
 
 
 @pytest.mark.parametrize("name", available())
@@ -50,6 +50,12 @@ def test_the_command_times_and_records(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A contender of each kind: the reference, one that is compared, its limit, a copy."""
+    # As on one core, where a crowd is one process; and of a copy that takes little memory.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.chdir(toy.tree(tmp_path))
+    case = Path("sims/benches/sensing.py")
+    assert case.read_text().count("COPIED = 2**25") == 1
+    case.write_text(case.read_text().replace("COPIED = 2**25", "COPIED = 2**20"))
     some = ["jitted, 1 trajectory", "ours, float64", "product, float64", "copy, us per MB"]
     usable = table.usable
     monkeypatch.setattr(table, "usable", lambda *told: [c for c in usable(*told) if c.name in some])
@@ -148,14 +154,12 @@ def test_the_breakdown_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     """While contenders import and compile: the last one to hold the output has ended with it."""
     out = tmp_path / "record.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sims.bench", "sensing", "--json", str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    time.sleep(3)
-    os.killpg(process.pid, signal.SIGINT)
-    told, _ = process.communicate(timeout=30)
+    words = [sys.executable, "-m", "sims.bench", "sensing", "--json", str(out)]
+    environment = toy.environment(toy.ROOT)
+    process = children.start(words, toy.ROOT, environment, stderr=subprocess.STDOUT)
+    children.wait_until(lambda: len(psutil.Process(process.pid).children()) > 1, process)
+    children.tell(process, signal.SIGINT)
+    told, _ = children.finish(process)
     assert process.returncode == 3, told
     assert "interrupted" in told
     assert "Traceback" not in told

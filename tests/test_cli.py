@@ -80,8 +80,8 @@ def test_dask_needs_its_package_and_a_scheduler(
         assert 'pip install "matsense[cluster]"' in refused(*words)
     else:
         assert "--scheduler tcp://HOST:8786" in refused(*words)
-        assert "no dask scheduler answers there" in refused(*words, "--scheduler", "tcp://[::1]:9")
-        assert "no dask scheduler answers there" in refused(*words, "--scheduler", "nonsense")
+        assert "nothing answers there" in refused(*words, "--scheduler", "tcp://[::1]:9")
+        assert "give tcp://nonsense:8786" in refused(*words, "--scheduler", "nonsense")
         assert "of this machine" in refused(*words, "--scheduler", "tcp://[::1]:9", "--dry-run")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,10 +1,12 @@
 """Blocks: fixed widths, bits that depend on the run alone, failures that stay alone."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
+import psutil
 import pytest
 
 from sims import jitted, worker
@@ -67,7 +69,7 @@ def test_bits_do_not_depend_on_the_company(whole: tuple[Sweep, dict[str, Record]
         assert_equal_bits(record, found[id])
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
     sweep = small("symmetric_sensing")
     wanted = points(STUDY, sweep, 2, "float64")
@@ -75,6 +77,21 @@ def test_bits_do_not_depend_on_jobs_and_backend(backend: str) -> None:
     assert set(serial) == set(parallel)
     for id, record in serial.items():
         assert_equal_bits(record, parallel[id])
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_there_are_never_more_workers_than_batches(batches: int) -> None:
+    """Not fewer either, with more than one job: a batch that kills its process kills no command."""
+    sweep = small("symmetric", k=(2,), kappa=(1.0,))
+    seeds = batches * sweep.instances_wide
+    packed = blocks(STUDY, [sweep], points(STUDY, sweep, seeds, "float64"))
+    assert len(packed) == batches
+    workers: set[int] = set()
+    for _ in run_all(packed, Pool(7)):
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                workers |= {child.pid} if "LokyProcess" in " ".join(child.cmdline()) else set()
+    assert len(workers) == batches
 
 
 def test_instances_of_equal_shape_share_one_compilation() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import toy
+from tests import children, toy
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads tables in /proc")
 RESULTS = ("verdict.json", "rates.csv")
@@ -49,7 +49,7 @@ def assert_same_results(out: Path, whole: Path, once: bool = True) -> None:
 def test_kill_9_in_mid_sweep_loses_only_what_was_in_flight(tree: Path, whole: Path) -> None:
     words = ["toy", "--jobs", "2", "--out", "killed"]
     process = toy.start(tree, *words)
-    toy.wait_for_parts(tree / "killed", 3)
+    toy.wait_for_parts(tree / "killed", 3, process)
     toy.kill(process)
     survived = toy.rows(tree / "killed")
     assert 0 < len(survived) < 120, "the sweep was to be killed in the middle"
@@ -82,7 +82,7 @@ def killed_at_10_moments(tree: Path, out: Path, jobs: str, chance: random.Random
     for _ in range(2):
         verdict.unlink()
         process = toy.start(tree, *words)
-        toy.wait_until(verdict.exists, process)
+        children.wait_until(verdict.exists, process)
         toy.wait(process, chance.uniform(0.0, 0.3))
         toy.kill(process)
         assert toy.rows(out) == kept
@@ -111,7 +111,7 @@ def test_kill_9_at_20_random_moments_then_the_same_table(tree: Path, whole: Path
 def test_two_sweeps_at_once_in_one_folder(tree: Path, whole: Path) -> None:
     both = [toy.start(tree, "toy", "--jobs", "1", "--out", "shared") for _ in range(2)]
     for process in both:
-        out, err = process.communicate(timeout=300)
+        out, err = children.finish(process)
         assert process.returncode == 0, out + err
     assert_same_results(tree / "shared", whole, once=False)
 
@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_within_2_seconds_and_says_how_to_go_on(tree: Path, jobs: 
     )
     words = ["toy", "--jobs", jobs, "--seeds", "3", "--set", "odd.steps=1000000000"]
     process = toy.start(tree, *words)
-    toy.wait_until((tree / "running").exists, process)
+    children.wait_until((tree / "running").exists, process)
     # Of two workers the other may still be at the other sweep: three blocks of two runs.
     toy.wait_for_parts(tree / "figures", {"1": 1, "2": 3}[jobs], process)
     before = toy.rows(tree / "figures")
@@ -184,9 +184,9 @@ def test_ctrl_c_leaves_within_2_seconds_and_says_how_to_go_on(tree: Path, jobs: 
 @NEEDS_PROC
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tree: Path, whole: Path) -> None:
     process = toy.start(tree, "toy", "--jobs", "2")
-    toy.wait_for_parts(tree / "figures", 3)
+    toy.wait_for_parts(tree / "figures", 3, process)
     os.kill(toy.workers(process)[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=200)
+    out, err = children.finish(process)
     assert process.returncode == 0, out + err
     assert "a worker died" in out
     assert "Traceback" not in out + err
@@ -290,21 +290,23 @@ def test_a_clock_that_jumps_back_changes_nothing(tree: Path, whole: Path) -> Non
 
 
 @NEEDS_PROC
-@pytest.mark.parametrize("moment", [0.0, 0.5])
+@pytest.mark.parametrize("moment", ["LokyProcess", "jaxlib"], ids=["starting", "importing"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "closed terminal"])
 def test_while_workers_import_a_terminal_gets_one_line(
-    tree: Path, how: signal.Signals, moment: float
+    tree: Path, how: signal.Signals, moment: str
 ) -> None:
     """The terminal tells the whole group; only the command itself may answer, and once."""
     process = toy.start(tree, "toy", "--jobs", "2")
     toy.wait_for_workers(process, 2)
-    time.sleep(moment)
+    first = Path(f"/proc/{toy.workers(process)[0]}")
+    told = {"LokyProcess": first / "cmdline", "jaxlib": first / "maps"}[moment]
+    children.wait_until(lambda: moment in told.read_text(), process)
     for pid in toy.workers(process):
         status = Path(f"/proc/{pid}/status").read_text()
         blocked = int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16)
         assert blocked & (1 << (how - 1)), "whether it would have spoken is chance"
     asked = time.monotonic()
-    os.killpg(process.pid, how)
+    children.tell(process, how)
     time.sleep(0.05)
     out, err = toy.kill(process, how)  # an impatient user
     assert time.monotonic() - asked < 2.0
@@ -317,8 +319,7 @@ def test_ctrl_c_before_the_command_has_begun_is_one_line(tree: Path) -> None:
     """JAX takes a second to import; a module that says so stands in its way here."""
     (tree / "jax.py").write_text("import time\nopen('importing', 'w').close()\ntime.sleep(60)\n")
     process = toy.start(tree, "toy")
-    while not (tree / "importing").exists() and process.poll() is None:
-        time.sleep(0.01)
+    children.wait_until((tree / "importing").exists, process)
     out, err = toy.kill(process, signal.SIGINT)
     assert (process.returncode, out, err) == (3, "", "interrupted: nothing was written\n")
 
@@ -328,9 +329,9 @@ def test_ctrl_c_before_the_command_has_begun_is_one_line(tree: Path) -> None:
 def test_no_worker_outlives_its_command(tree: Path, how: signal.Signals) -> None:
     """The command alone is told, as by `kill` or a batch system; then nobody holds its output."""
     process = toy.start(tree, "toy", "--jobs", "2")
-    toy.wait_for_parts(tree / "figures", 1)
+    toy.wait_for_parts(tree / "figures", 1, process)
     process.send_signal(how)
-    out, err = process.communicate(timeout=20)
+    out, err = children.finish(process)
     assert toy.workers(process) == []
     assert process.returncode == (3 if how is signal.SIGTERM else -9)
     assert ("same command goes on" in out) == (how is signal.SIGTERM)

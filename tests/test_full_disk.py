@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import toy
+from tests import children, toy
 
 WORDS = ["toy", "--seeds", "20", "--jobs", "2", "--out", "disk"]
 
@@ -67,9 +67,9 @@ def test_a_disk_that_becomes_read_only_in_mid_sweep(
 ) -> None:
     assert mount("-o", "remount,size=30m", str(disk))
     process = toy.start(tree, *WORDS)
-    toy.wait_for_parts(disk, 2)
+    toy.wait_for_parts(disk, 2, process)
     assert mount("-o", "remount,ro", str(disk))
-    out, err = process.communicate(timeout=100)
+    out, err = children.finish(process)
     assert process.returncode == 3, out + err
     assert "Read-only file system" in out
     assert "Traceback" not in out + err

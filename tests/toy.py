@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tests import children
+from tests.children import wait_until
 
 ROOT = Path(__file__).parent.parent
 
@@ -114,38 +116,22 @@ def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def call(folder: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Runs a module of a tree, as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *words], cwd=folder, env=environment(folder),
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    return children.call([sys.executable, "-m", module, *words], folder, environment(folder))
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     """Starts the command in a process group of its own, as a terminal would."""
-    return subprocess.Popen(
-        command(*words), cwd=folder, env=environment(folder), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    return children.start(command(*words), folder, environment(folder))
 
 
 def kill(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> tuple[str, str]:
     """Sends a signal to the whole group and waits for what the command still says."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, how)
-    return process.communicate(timeout=60)
+    children.tell(process, how)
+    return children.finish(process)
 
 
 def parts(out: Path) -> Iterator[Path]:
     return out.glob("toy/runs/sweep=*/*.parquet")
-
-
-def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    """Until something holds, or the process that would bring it about has ended."""
-    deadline = time.monotonic() + 120
-    while not holds() and time.monotonic() < deadline:
-        if process is not None and process.poll() is not None:
-            return
-        time.sleep(0.005)
 
 
 def wait_for_parts(out: Path, count: int, process: subprocess.Popen[str] | None = None) -> None:
@@ -196,9 +182,7 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
 
 def wait_for_workers(process: subprocess.Popen[str], count: int) -> None:
     """Until so many loky workers have been started."""
-    deadline = time.monotonic() + 60
-    while len(workers(process)) < count and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(workers(process)) >= count, process)
 
 
 def weight(process: subprocess.Popen[str]) -> int:

@@ -13,7 +13,7 @@ Finish = Callable[[Int[Array, ""], Float[Array, "d m"], Float[Array, "d m"]], Fl
 def accumulate(
     X: Float[Array, "b d"],
     labels: Int[Array, " b"],
-    weights: Float[Array, "b #m"],
+    weights: Float[Array, " b #m"],
     vectors: tuple[Float[Array, "d m"], Float[Array, "d m"], Int[Array, ""]],
     finish: Finish,
 ) -> tuple[Float[Array, "d m"], Float[Array, "d m"], Int[Array, ""]]:

@@ -21,9 +21,6 @@ from sims.hush import hushed
 from sims.signals import end_with_caller, unheard
 from sims.worker import Done, Spent, killed, run_block
 
-# loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
-warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-
 # So many blocks of one shape that each killed a worker by itself, and the rest is not tried.
 MOST_DEATHS = 3
 

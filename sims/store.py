@@ -62,7 +62,7 @@ class Store:
         if not mark.exists():
             return
         try:
-            found = json.loads(mark.read_text())["format"]
+            found = json.loads(mark.read_bytes())["format"]
         except (OSError, ValueError, KeyError, TypeError):
             found = "unreadable"
         if found != FORMAT:

@@ -15,10 +15,10 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, report
+from sims import cost, memory, options, processes, report
 from sims.blocks import blocks
 from sims.command import leave, main
-from sims.drawing import save, state_precision
+from sims.drawing import save, state_precision, style
 from sims.engine import Pool, WorkersLostError, run_all
 from sims.grid import grid
 from sims.precision import Precision, has_operator
@@ -61,7 +61,7 @@ def conclude(
         judged = report.verdict_json(name, study, verdicts, str(precision))
         write_whole(folder / "verdict.json", judged.encode())
         write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"):
+    with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             figure = draw(runs, verdicts)
             if not precision.is_default:
@@ -119,7 +119,10 @@ def command(argv: Sequence[str]) -> int:
         return 0
     options.check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
-    jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
+    asked = options.choose_device(args.device, options.check_jobs(args.jobs))
+    jobs = asked if args.scheduler else processes.possible(asked)
+    if jobs < asked:
+        console.print(processes.ALONE, markup=False)
     study = load(args.study)
     chosen, wanted, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study

@@ -12,6 +12,7 @@ import numpy as np
 from matsense.errors import Excluded
 from matsense.operators import cast
 from sims.blocks import Block
+from sims.environment import prepare
 from sims.store import Record
 from sims.study import Params, Sweep, by_name, code_of, instance_key, load
 
@@ -55,16 +56,20 @@ class _Compiling:
             cls.seconds += duration_secs
 
 
-jax.monitoring.register_event_duration_secs_listener(_Compiling.listen)
+@functools.cache
+def _listening() -> type[_Compiling]:
+    jax.monitoring.register_event_duration_secs_listener(_Compiling.listen)
+    return _Compiling
 
 
 def compiling_seconds() -> float:
-    """Seconds that this process has spent on tracing and compiling so far."""
-    return _Compiling.seconds
+    """Seconds that this process has spent on tracing and compiling since this was first asked."""
+    return _listening().seconds
 
 
 def run_block(block: Block) -> Done:
     """Runs one block. A host stage that raises fails its own run; a traced trial, all of them."""
+    prepare()
     start, compiling = time.perf_counter(), compiling_seconds()
     after = 0.0
     try:

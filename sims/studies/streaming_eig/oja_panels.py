@@ -166,7 +166,7 @@ def speed(ax: Axes, runs: list[Run]) -> None:
     if not RECORD.exists():
         drawing.empty(ax)
         return
-    record = json.loads(RECORD.read_text())
+    record = json.loads(RECORD.read_bytes())
     rows = record["cases"][0]["rows"]
     sizes = list(dict.fromkeys((row["size"]["d"], row["size"]["lanes"]) for row in rows))
     names = list(dict.fromkeys(row["contender"] for row in rows))

@@ -27,6 +27,15 @@ NEEDED = (
 MEND = "give `pip install -e .` in matsense's folder, which installs versions that work together"
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+# Newer jaxlibs heed neither flag and share a large product among as many threads as NPROC says
+# (measured with 0.10.2: two cores busy, and small products up to twice as slow). The others are
+# heeded by the libraries of host stages, whose last bits change with the number of threads.
+_THREADS = (
+    "NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "RAYON_NUM_THREADS",
+)  # fmt: skip
+# For a process that has the machine to itself, as one that is timed.
+THREADS = "MATSENSE_THREADS"
 # The program says these in its own words, or loses nothing by them but time.
 _UNHEARD = (
     # loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
@@ -72,15 +81,13 @@ def _unimportable(kind: type[BaseException], error: BaseException, _: Any) -> No
 def prepare() -> None:
     """Sets the threads and caches that blocks are computed with, here and in processes to come.
 
-    Before JAX has used a device. A user's own values of the same variables win.
+    Before numpy is imported and JAX has used a device.
     """
     # One thread to a process: the cores are filled by processes, and a run's bits cannot depend on
     # how many threads shared a product. A user's own flags come last and win.
     if _ONE_THREAD not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{_ONE_THREAD} {os.environ.get('XLA_FLAGS', '')}".strip()
-    # Newer jaxlibs heed neither flag and share a large product among as many threads as this says
-    # (measured with 0.10.2: two cores busy, and small products up to twice as slow).
-    os.environ.setdefault("NPROC", "1")
+    os.environ |= dict.fromkeys(_THREADS, os.environ.get(THREADS, "1"))
     # Forking a process that holds JAX's threads can deadlock.
     os.environ.setdefault("JOBLIB_START_METHOD", "spawn")
     # Compiling threads would each keep a heap of their own: a worker weighs a fifth less with two.

@@ -75,7 +75,7 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]
 
     Compilation leaves some 200 MB behind that a caller would carry to its end.
     """
-    if processes.possible(2) == 1:
+    if not processes.can_start():
         return _weigh(study, sweeps)
     executor = get_reusable_executor(max_workers=1)
     weighed = False

@@ -2,13 +2,15 @@
 
 import joblib
 
+# Backends that joblib forgets where no process can be had, as if nobody had ever known them.
+PROCESSES = ("loky", "multiprocessing")
 ALONE = (
-    "one process: no others can share its work here (a machine without semaphores, as where "
-    "/dev/shm cannot be used, or JOBLIB_MULTIPROCESSING=0)"
+    "one process: no others can share its work here (there are no semaphores, as where /dev/shm "
+    "cannot be used, or JOBLIB_MULTIPROCESSING=0)"
 )
 
 
-def possible(jobs: int) -> int:
-    """So many of `jobs` processes as this machine bears: all of them, or one."""
-    # joblib tries a semaphore when it is imported, which its locks and loky's queues are made of.
-    return jobs if joblib.effective_n_jobs(2) > 1 else 1
+def can_start() -> bool:
+    """Whether there can be others than this one."""
+    # joblib has tried a semaphore, of which locks and queues are made, as it was imported.
+    return bool(joblib.effective_n_jobs(2) > 1)

@@ -120,14 +120,14 @@ def command(argv: Sequence[str]) -> int:
     options.check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
-    jobs = asked if args.scheduler else processes.possible(asked)
-    if jobs < asked:
-        console.print(processes.ALONE, markup=False)
+    jobs, backend = asked, args.backend
+    if args.scheduler is None and not processes.can_start():
+        jobs, backend = 1, None
     study = load(args.study)
     chosen, wanted, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     store = Store(folder)
-    pool = Pool(jobs, args.backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
+    pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     try:
         if not args.rejudge:
@@ -140,6 +140,8 @@ def command(argv: Sequence[str]) -> int:
                 report.print_cost(console, packed, cost_table, len(wanted), jobs)
                 return 0
             console.print(report.what_is_to_run(len(wanted), len(lacking)))
+            if lacking and jobs < asked:
+                console.print(processes.ALONE, markup=False)
             execute(packed, store, pool, watch, console)
         with watch.part("read"):
             runs = store.read(wanted)

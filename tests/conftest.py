@@ -2,15 +2,15 @@
 
 import os
 
-from jaxtyping import install_import_hook
+from sims import environment
+
+# As a command does, before the libraries that read it are imported.
+environment.prepare()
+
+from jaxtyping import install_import_hook  # noqa: E402
 
 # Before anything imports the packages: the hook rewrites them as they load.
 hook = install_import_hook(["matsense"], "beartype.beartype")
-
-# As a command would, before JAX is imported.
-from sims import environment  # noqa: E402
-
-environment.prepare()
 
 import jax  # noqa: E402
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 # What matsense cannot do without, by the names that are imported.
 NEEDED = (
@@ -56,21 +56,27 @@ def starts_command() -> bool:
 def begin() -> None:
     """Prepares a command; ends it with one line if a package that it needs is not there.
 
-    What then fails while the command is being imported is one line and exit code 4, since a
-    traceback's code 1 is a verdict's; and no text ends it because a terminal cannot show it.
+    A package that cannot be imported, as one built for another numpy, ends it with one line as
+    well. What a terminal cannot show is shown escaped.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(f"error: {', '.join(missing)}: not installed here; {MEND}", file=sys.stderr)
         sys.exit(2)
-    sys.excepthook = _unimportable
+    sys.excepthook = functools.partial(_unimportable, sys.excepthook)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or a stand-in for a stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     prepare()
 
 
-def _unimportable(kind: type[BaseException], error: BaseException, _: Any) -> NoReturn:
+def _unimportable(otherwise: Any, kind: type[BaseException], error: Any, trace: Any) -> None:
+    """Answers for an ImportError while the command is imported; Python's exit code 1 is a
+    verdict's.
+    """
+    if not isinstance(error, ImportError):
+        otherwise(kind, error, trace)
+        return
     said = " ".join(str(error).split())
     print(f"error: {kind.__name__}: {said}: the command cannot start; {MEND}", file=sys.stderr)
     sys.stderr.flush()

@@ -12,7 +12,6 @@ import joblib
 from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
 
 from matsense.errors import InvalidInput, nearest
-from sims import processes
 from sims.command import Parser
 from sims.precision import has_device
 
@@ -102,7 +101,7 @@ def check_backend(args: argparse.Namespace) -> None:
             "it bounds processes on a CPU; on a GPU batches are fitted to the device's memory",
             "leave it out",
         )
-    known = {*BACKENDS, *EXTERNAL_BACKENDS, *processes.PROCESSES}
+    known = {*BACKENDS, *EXTERNAL_BACKENDS}
     if name is not None and name not in known:
         raise InvalidInput(f"--backend {name}", "joblib has no such backend", nearest(name, known))
     if name != "dask":
@@ -132,7 +131,7 @@ def check_backend(args: argparse.Namespace) -> None:
 
 
 def _usable(name: str | None) -> None:
-    if name is None or (name in processes.PROCESSES and not processes.can_start()):
+    if name is None:
         return
     try:
         joblib.parallel_config(backend=name).unregister()

@@ -2,8 +2,6 @@
 
 import joblib
 
-# Backends that joblib forgets where no process can be had, as if nobody had ever known them.
-PROCESSES = ("loky", "multiprocessing")
 ALONE = (
     "one process: no others can share its work here (there are no semaphores, as where /dev/shm "
     "cannot be used, or JOBLIB_MULTIPROCESSING=0)"

@@ -220,7 +220,10 @@ def write_whole(path: Path, content: Any) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        directory = os.open(path.parent, os.O_RDONLY)
+    except PermissionError:
+        return  # Windows opens no folders
     try:
         os.fsync(directory)
     finally:

@@ -120,9 +120,8 @@ def command(argv: Sequence[str]) -> int:
     options.check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
-    jobs, backend = asked, args.backend
-    if args.scheduler is None and not processes.can_start():
-        jobs, backend = 1, None
+    alone = args.scheduler is None and not processes.can_start()
+    jobs, backend = (1, None) if alone else (asked, args.backend)
     study = load(args.study)
     chosen, wanted, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
@@ -140,7 +139,7 @@ def command(argv: Sequence[str]) -> int:
                 report.print_cost(console, packed, cost_table, len(wanted), jobs)
                 return 0
             console.print(report.what_is_to_run(len(wanted), len(lacking)))
-            if lacking and jobs < asked:
+            if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
             execute(packed, store, pool, watch, console)
         with watch.part("read"):

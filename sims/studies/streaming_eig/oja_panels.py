@@ -100,7 +100,7 @@ def gap(ax: Axes, runs: list[Run]) -> None:
     chosen = section(runs, "gap", "d", "R")
     if chosen:
         d = max(values(chosen, "d"))
-        law = theory.mixed_threshold(d, chosen[0].params["C"], laws.TOP_RATE) / math.log(d)
+        law = theory.mixed_threshold(d, chosen[0].params["C"], laws.top_rate()) / math.log(d)
         ax.axvline(law, color="black", linewidth=0.8, label="derived threshold")
     drawing.legend(ax)
 

@@ -177,3 +177,38 @@ def test_a_package_that_cannot_be_imported(tree: Path, tmp_path: Path) -> None:
     assert b"numpy.core.multiarray failed" in done.stderr
     assert b"pip install -e ." in done.stderr
     assert not (tmp_path / "figures").exists()
+
+
+STYLE = """
+import sys
+from pathlib import Path
+import matplotlib
+from sims import drawing
+
+for name in ("plain", "other"):
+    if name == "other":
+        with open("hostile") as lines:
+            for key, _, value in (line.partition(":") for line in lines if ":" in line):
+                if key != "backend":
+                    matplotlib.rcParams[key] = matplotlib.rcParams.validate[key](value.strip())
+    before = dict(matplotlib.rcParams)
+    with drawing.style():
+        figure, (ax,) = drawing.canvas(1, 1, "$e^{-T}$")
+        drawing.panel(ax, "a", "error", "t", "e", "linear log")
+        ax.plot([1, 2, 3], [1.0, 0.1, 0.01], label="run")
+        drawing.legend(ax)
+    drawing.save(figure, Path(name))
+    assert dict(matplotlib.rcParams) == before
+assert "matplotlib.pyplot" not in sys.modules
+for suffix in (".png", ".pdf"):
+    assert Path("plain" + suffix).read_bytes() == Path("other" + suffix).read_bytes()
+"""
+
+
+def test_the_style_is_complete_and_local(tree: Path) -> None:
+    """Whatever rcParams a caller has, as in a notebook: the same bytes; and they stay."""
+    done = subprocess.run(
+        [sys.executable, "-c", STYLE], cwd=tree, env=toy.environment(tree), capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -1,6 +1,8 @@
 """matsense: the mathematics of matrix recovery experiments, as pure functions and frozen data.
 
-Nothing here opens a file, starts a process or prints; that is the other package, `sims`.
+Nothing here opens a file, starts a process or prints; that is the other package, `sims`. Importing
+it changes one thing in your process, and no other: JAX computes in 64 bits from then on
+(`jax_enable_x64`), for your own code too.
 """
 
 import jax

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from matsense.errors import InvalidInput
-from sims import signals
+from sims import environment, signals
 
 # The name of threads that compute while the main one listens for signals.
 ASIDE = "matsense-aside"
@@ -48,6 +48,8 @@ def main(command: Callable[[Sequence[str]], int]) -> int:
     """Runs a command on the shell's words: its exit code; 2 and one line for bad input, 3 and one
     line after a Ctrl-C that the command has no answer of its own for.
     """
+    # Done by now, unless another program runs this one, as a profiler does.
+    environment.prepare()
     signals.heard()
     try:
         return command(sys.argv[1:])

@@ -1,7 +1,8 @@
 """Figures that print in grey: theory as lines, data as points, legends outside."""
 
+import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,18 @@ STYLE: Any = {
     # TrueType: submission systems refuse matplotlib's own Type 3.
     "pdf.fonttype": 42,
 }
-# Without pyplot, whose import takes a third of a second that every worker would spend.
-matplotlib.rcParams.update(STYLE)
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """In here figures are made in this style, whatever a user's rcParams are, and only in here.
+
+    It starts from matplotlib's own defaults, so that nothing is left to a matplotlibrc. Figures are
+    made without pyplot, which would choose a backend and takes a third of a second to import.
+    """
+    settings: Any = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+    with matplotlib.rc_context({**settings, **STYLE}):
+        yield
 
 
 def colour(index: int) -> str:
@@ -47,6 +58,7 @@ def marker(index: int) -> str:
     return MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
+@style()
 def canvas(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     """A figure of rows by columns panels, lettered by `panel`."""
     figure = Figure(figsize=(6.2 * columns, 2.9 * rows), layout="constrained")
@@ -191,6 +203,7 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
     ax.invert_yaxis()
 
 
+@style()
 def save(figure: Figure, stem: Path) -> None:
     """Writes stem.png and stem.pdf, without dates, each replaced whole."""
     # Placed once, here: `savefig` would draw the figure twice to do it, and for every file.

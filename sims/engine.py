@@ -20,9 +20,6 @@ from sims.command import ASIDE
 from sims.signals import end_with_caller, unheard
 from sims.worker import Done, Spent, killed, run_block
 
-# loky replaces a worker that has grown; nothing is lost, and nobody can do anything about it.
-warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-
 WORKER_DIED = "a worker died (killed, or out of memory?); its runs are run again"
 # So many blocks of one shape that each killed its worker, and the rest is not tried; a block has
 # killed its worker if it did so that often with no other in flight.

@@ -1,6 +1,5 @@
 """The bytes that a batch needs, and sweeps that are fitted to the memory there is."""
 
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ import jax
 from joblib.externals.loky import get_reusable_executor
 
 from matsense.errors import InvalidInput
+from sims import processes
 from sims.blocks import Block, blocks, one_of_each
 from sims.signals import unheard
 from sims.study import Sweep, unnamed
@@ -75,6 +75,8 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]
 
     Compilation leaves some 200 MB behind that a caller would carry to its end.
     """
+    if not processes.can_start():
+        return _weigh(study, sweeps)
     executor = get_reusable_executor(max_workers=1)
     weighed = False
     try:
@@ -118,6 +120,12 @@ def _narrowed(study: str, sweep: Sweep, found: Batch, room: int) -> Sweep:
 
 def process_bytes() -> int:
     """The most that this process has weighed so far (its resident set)."""
+    try:
+        import resource
+    except ImportError:
+        raise InvalidInput(
+            "--memory", "this system does not tell what a process weighs", "leave it out"
+        ) from None
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
 

@@ -1,5 +1,6 @@
 """The words of the sweep command: what they mean, and refusal of those that cannot be."""
 
+import argparse
 import os
 import re
 import tempfile

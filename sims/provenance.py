@@ -2,9 +2,12 @@
 
 import contextlib
 import importlib.metadata
+import os
 import platform
+import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +16,9 @@ from typing import Any
 import jax
 import joblib
 
+import matsense
+from sims.environment import NEEDED
 from sims.study import Sweep
-
-PACKAGES = ("matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "pyarrow")
 
 
 def provenance(
@@ -27,11 +30,11 @@ def provenance(
 ) -> dict[str, Any]:
     """Everything that one needs to repeat a sweep, as plain data for provenance.json."""
     return {
-        "command": " ".join(command),
+        "command": _written(shlex.join(command)),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **_commit(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": versions(),
         "device": [str(device.device_kind) for device in jax.devices()],
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": joblib.cpu_count(),
@@ -51,37 +54,71 @@ def machine() -> dict[str, Any]:
     """The processor, cores, devices and versions that a timing was taken with."""
     names: set[str] = set()
     with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
     return {
         "cpu": ", ".join(sorted(names)) or platform.processor() or platform.machine(),
         "cores": joblib.cpu_count(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": versions(),
         **_commit(),
     }
 
 
+def versions() -> dict[str, str | None]:
+    """The version of matsense as imported, and of each package that it needs; None if unknown."""
+    found: dict[str, str | None] = {"matsense": matsense.__version__}
+    for name in NEEDED:
+        found[name] = None
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
 def _commit() -> dict[str, Any]:
-    """The commit of the source tree that is imported, and whether it has uncommitted changes."""
-    root = Path(__file__).parent
-    head = _git(root, "rev-parse", "HEAD")
-    if head is None:
-        return {"commit": None, "dirty": None}
+    """The commit of matsense's own checkout, and whether its source has uncommitted changes.
+
+    None for a copy that lies in no checkout of its own: an installed one, even in an environment
+    inside of another repository, or one that another repository holds.
+    """
+    root = Path(matsense.__file__).resolve().parent.parent
+    told = _git(root, "rev-parse", "--show-toplevel", "HEAD")
+    unknown = {"commit": None, "dirty": None}
+    if told is None:
+        return unknown
+    top, _, head = told.rpartition("\n")
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+        if project["name"] != "matsense" or not root.samefile(top):
+            return unknown
+    except (OSError, ValueError, LookupError):
+        return unknown
+    if _git(root, "ls-files", "--error-unmatch", "matsense/__init__.py") is None:
+        return unknown
     # Results are not source: a redrawn gallery does not make the code dirty.
     status = _git(root, "status", "--porcelain", "--", ":/", ":(top,exclude)figures")
-    return {"commit": head, "dirty": bool(status)}
+    return {"commit": head, "dirty": None if status is None else bool(status)}
 
 
 def _git(root: Path, *words: str) -> str | None:
+    """What git says of a folder; None if it is not there, or will not."""
+    # A hook, or an alias that runs this, has variables of its own that name another repository.
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, timeout=10, check=True
-        )
+            ["git", "--no-optional-locks", *words],
+            cwd=root, env=settings, stdin=subprocess.DEVNULL, capture_output=True, timeout=10,
+            check=True,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return os.fsdecode(done.stdout).strip("\n")
+
+
+def _written(text: str) -> str:
+    """The text as UTF-8 can hold it: bytes of file names that are no text stand escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def command_line(argv: Sequence[str]) -> list[str]:

@@ -276,7 +276,7 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
     consistent; then, folded away, every claim of each.
     """
     found = {
-        name: json.loads(path.read_text())["claims"]
+        name: json.loads(path.read_bytes())["claims"]
         for name in names
         if (path := folder / name / "verdict.json").exists()
     }

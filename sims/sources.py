@@ -3,8 +3,12 @@
 An iterator of arrays needs nothing from here: `matsense.feed` takes it as it is.
 """
 
+import contextlib
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +17,20 @@ import pyarrow.parquet as pq
 from matsense.errors import InvalidInput
 
 CHUNK_BYTES = 2**24
+# What pandas calls an index without a name, which other programs copy as they find it.
+UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def chunks(path: str | Path) -> Iterator[np.ndarray]:
     """The rows of a file in chunks of about 16 MB, for `matsense.feed.top_eigenvector` or `feed`.
 
     A .npy file holds one matrix of real numbers; it is memory-mapped a chunk at a time, so that
-    pages already read are given back. A Parquet file holds numeric columns only; it is read by
-    batches, which takes the memory of one of its row groups. Raises `InvalidInput` for a file that
-    is missing, of another kind, truncated, not two-dimensional, empty or not numeric, and for
-    missing values, with row and column. Rows are checked for NaN by `feed`.
+    pages already read are given back. A Parquet file holds numeric columns; it is read by batches,
+    which takes the memory of one of its row groups. An index that pandas has stored with them, as
+    columns named in the file's metadata or `__index_level_0__`, is no part of the rows and is left
+    out. Raises `InvalidInput` for a file that is missing, of another kind, truncated, not
+    two-dimensional, empty or not numeric, and for missing values, with row and column. Rows are
+    checked for NaN by `feed`.
 
     >>> import tempfile
     >>> import numpy as np
@@ -83,24 +91,37 @@ def _parquet(path: Path) -> Iterator[np.ndarray]:
         raise InvalidInput(
             str(path), f"it is truncated, or no Parquet file ({message})", "write it again"
         ) from None
-    schema = file.schema_arrow
-    for field in schema:
+    index = _pandas_index(file.schema_arrow)
+    columns = [i for i, name in enumerate(file.schema_arrow.names) if name not in index]
+    for field in map(file.schema_arrow.field, columns):
         kinds = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
         if not any(kind(field.type) for kind in kinds):
             raise InvalidInput(
                 f"{path}, column {field.name!r} of type {field.type}",
                 "rows are real numbers",
-                "write a file without it, or with its numbers",
+                "write a file without it, or with its numbers, a column for each",
             )
-    if not len(schema) or not file.metadata.num_rows:
+    if not columns or not file.metadata.num_rows:
         raise InvalidInput(str(path), "it has no rows or no columns", "give at least one of each")
-    return _batches(path, file)
+    return _batches(path, file, columns)
 
 
-def _batches(path: Path, file: pq.ParquetFile) -> Iterator[np.ndarray]:
+def _pandas_index(schema: pa.Schema) -> set[str]:
+    """The columns in which pandas keeps an index: labels of rows, which are no part of them."""
+    stored: Any = []
+    # What another program has written there is not pandas' word.
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        stored = list(json.loads((schema.metadata or {})[b"pandas"])["index_columns"])
+    # An index that only counts is described, by a mapping, and not stored.
+    named = {entry for entry in stored if isinstance(entry, str)}
+    return named | {name for name in schema.names if UNNAMED_INDEX.fullmatch(name)}
+
+
+def _batches(path: Path, file: pq.ParquetFile, columns: list[int]) -> Iterator[np.ndarray]:
     before = 0
     try:
-        for batch in file.iter_batches(_rows_a_chunk(len(file.schema_arrow))):
+        for whole in file.iter_batches(_rows_a_chunk(len(columns))):
+            batch = whole.select(columns)
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 if column.null_count:
                     row = before + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))

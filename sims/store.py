@@ -66,7 +66,7 @@ class Store:
         if not mark.exists():
             return
         try:
-            found = json.loads(mark.read_text())["format"]
+            found = json.loads(mark.read_bytes())["format"]
         except (OSError, ValueError, KeyError, TypeError):
             found = "unreadable"
         if found != FORMAT:
@@ -243,7 +243,10 @@ def write_whole(path: Path, content: Any) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        directory = os.open(path.parent, os.O_RDONLY)
+    except PermissionError:
+        return  # Windows opens no folders
     try:
         os.fsync(directory)
     finally:

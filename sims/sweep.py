@@ -15,12 +15,12 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, prune, report
+from sims import cost, memory, options, processes, prune, report
 from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
-from sims.drawing import save, state_precision
+from sims.drawing import save, state_precision, style
 from sims.engine import Pool, run_all
 from sims.grid import grid
 from sims.precision import Precision, has_operator
@@ -65,7 +65,7 @@ def conclude(
         judged = report.verdict_json(name, study, verdicts, str(precision))
         write_whole(folder / "verdict.json", judged.encode())
         write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"):
+    with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             figure = draw(runs, verdicts)
             if not precision.is_default:
@@ -142,7 +142,9 @@ def command(argv: Sequence[str]) -> int:
         return 0
     check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
-    jobs = options.choose_device(args.device, options.check_jobs(args.jobs))
+    asked = options.choose_device(args.device, options.check_jobs(args.jobs))
+    alone = args.scheduler is None and not processes.can_start()
+    jobs, backend = (1, None) if alone else (asked, args.backend)
     study = load(args.study)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
@@ -153,7 +155,7 @@ def command(argv: Sequence[str]) -> int:
         for sweep, n in chosen
         for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
     ]
-    pool = Pool(jobs, args.backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
+    pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     try:
         if not args.rejudge:
@@ -167,6 +169,8 @@ def command(argv: Sequence[str]) -> int:
                 report.print_cost(console, packed, cost_table, len(own), jobs)
                 return 0
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
+            if lacking and alone and asked > 1:
+                console.print(processes.ALONE, markup=False)
             execute(packed, store, pool, watch, console)
         with watch.part("read"):
             runs = store.read(wanted)

@@ -6,9 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 
-import psutil
-import pytest
-from jaxtyping import install_import_hook
+from sims import environment
+
+# As a command does, before the libraries that read it are imported.
+environment.prepare()
+
+import psutil  # noqa: E402
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
 
 # Before anything imports the packages: the hook rewrites them as they load.
 hook = install_import_hook(["matsense"], "beartype.beartype")

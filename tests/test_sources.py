@@ -1,6 +1,7 @@
 """Rows from a user's own data: the same answer as in memory, bounded memory, clear refusals."""
 
 import doctest
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,62 @@ def test_columns_first_in_the_file_are_rows_too(tmp_path: Path) -> None:
     )
 
 
+def stored_by_pandas(path: Path, index: object, **columns: object) -> Path:
+    """A file with the metadata that pandas.DataFrame.to_parquet writes."""
+    table = pa.table(columns)
+    told = {} if index is None else {b"pandas": json.dumps({"index_columns": index}).encode()}
+    pq.write_table(table.replace_schema_metadata(told), path)
+    return path
+
+
+COUNTS = [{"kind": "range", "name": None, "start": 0, "stop": 3, "step": 1}]
+X, Y, LABELS = [1.0, 2.0, 3.0], [4, 5, 6], [7, 2, 9]
+
+
+@pytest.mark.parametrize(
+    ("index", "columns", "kept"),
+    [
+        (COUNTS, {"x": X, "y": Y}, (X, Y)),
+        (["__index_level_0__"], {"x": X, "y": Y, "__index_level_0__": LABELS}, (X, Y)),
+        # as another program has copied it
+        (None, {"__index_level_0__": LABELS, "x": X, "y": Y}, (X, Y)),
+        # named, in the middle, and of words
+        (["day", "place"], {"x": X, "day": LABELS, "place": list("abc"), "y": Y}, (X, Y)),
+        # what another program has put there is no index
+        (7, {"x": X, "y": Y}, (X, Y)),
+    ],
+)
+def test_an_index_of_pandas_is_no_column(
+    index: object, columns: dict, kept: tuple, tmp_path: Path
+) -> None:
+    path = stored_by_pandas(tmp_path / "a.parquet", index, **columns)
+    np.testing.assert_array_equal(np.concatenate(list(sources.chunks(path))).T, kept)
+
+
+def test_reading_rows_sets_no_flags(tmp_path: Path) -> None:
+    """Neither JAX's, nor threads, nor the pools that pyarrow shares with the caller."""
+    files = [written(tmp_path / name, np.ones((50, 3))) for name in ("a.npy", "a.parquet")]
+    script = """
+import os, sys, threading, jax, numpy, pyarrow, matsense, matsense.feed, pyarrow.parquet
+jax.devices()
+def state():
+    pool = pyarrow.default_memory_pool().backend_name
+    threads = pyarrow.cpu_count(), pyarrow.io_thread_count()
+    return dict(os.environ), dict(jax.config.values), pool, threads, numpy.geterr()
+before = state()
+from matsense.feed import top_eigenvector
+from sims.sources import chunks
+for path in sys.argv[1:]:
+    top_eigenvector(chunks(path), n=50)
+for then, now in zip(before, state()):
+    assert then == now, (then, now)
+"""
+    subprocess.run(
+        [sys.executable, "-c", script, *map(str, files)], cwd=toy.ROOT, check=True,
+        env=toy.environment(toy.ROOT),
+    )  # fmt: skip
+
+
 def cut(path: Path) -> Path:
     path.write_bytes(path.read_bytes()[:-200])
     return path
@@ -107,8 +164,17 @@ def test_bad_files_are_one_line_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "text.npy").write_text("1 2 3")
     (tmp_path / "text.parquet").write_text("1 2 3")
     pq.write_table(pa.table({"x": [1.0, 2.0], "name": ["a", "b"]}), tmp_path / "names.parquet")
-    pq.write_table(pa.table({"x": [1.0, 2.0, None]}), tmp_path / "null.parquet")
+    pq.write_table(pa.table({"x": [1.0, 2.0, None]}), tmp_path / "gap.parquet")
     pq.write_table(pa.table({"x": pa.array([], "float64")}), tmp_path / "empty.parquet")
+    for kind, values in {
+        "list": pa.array([[1.0, 2.0], [3.0, 4.0]]),
+        "dictionary": pa.array(["a", "b"]).dictionary_encode(),
+        "struct": pa.array([{"a": 1.0}, {"a": 2.0}]),
+        "decimal128": pa.array([1, 2], pa.decimal128(5)),
+        "timestamp": pa.array([1, 2], pa.timestamp("s")),
+        "null": pa.array([None, None]),
+    }.items():
+        pq.write_table(pa.table({"x": [1.0, 2.0], "y": values}), tmp_path / f"{kind}.parquet")
     for path, told in [
         (tmp_path / "none.npy", "no such file"),
         (tmp_path / "a.csv", "give .npy or .parquet"),
@@ -122,7 +188,12 @@ def test_bad_files_are_one_line_with_the_remedy(tmp_path: Path) -> None:
         (tmp_path / "text.npy", "numpy.save"),
         (tmp_path / "text.parquet", "write it again"),
         (tmp_path / "names.parquet", "column 'name' of type string"),
-        (tmp_path / "null.parquet", "row 2 (counted from 0), column 'x'"),
+        (tmp_path / "gap.parquet", "row 2 (counted from 0), column 'x'"),
+        *(
+            (tmp_path / f"{kind}.parquet", f"column 'y' of type {kind}")
+            for kind in ("list", "dictionary", "struct", "decimal128", "timestamp", "null")
+        ),
+        (stored_by_pandas(tmp_path / "index.parquet", ["i"], i=LABELS), "no columns"),
         (tmp_path / "empty.parquet", "no rows"),
     ]:
         with pytest.raises(InvalidInput) as caught:

@@ -63,4 +63,4 @@ def _timed(words: list[str], folder: Path, out: str) -> dict[str, float]:
     told = folder / out / words[0] / "provenance.json"
     if done.returncode == 2 or not told.exists():
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return {"wall": wall, **json.loads(told.read_text())["seconds"]}
+    return {"wall": wall, **json.loads(told.read_bytes())["seconds"]}

@@ -17,6 +17,7 @@ import numpy as np
 from rich.table import Table
 
 from sims.benches import Case, Contender, Size
+from sims.environment import THREADS
 
 LEAST, MOST = 1, 10**7
 
@@ -47,15 +48,8 @@ class Server:
         settings = {
             "XLA_FLAGS": flags,
             "JAX_ENABLE_COMPILATION_CACHE": "false",
-            "NPROC": str(joblib.cpu_count()),
+            THREADS: "1" if contender.crowd else str(joblib.cpu_count()),
         }
-        if contender.crowd:
-            settings |= {
-                "NPROC": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-                "MKL_NUM_THREADS": "1",
-            }
         if device == "gpu":
             settings["JAX_PLATFORMS"] = "cuda"
         self.process = subprocess.Popen(

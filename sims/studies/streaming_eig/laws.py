@@ -1,5 +1,6 @@
 """What is predicted of a run, when, and how it is measured: the vocabulary of the claims."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -20,8 +21,12 @@ from sims.study import Params
 ONE_OF_MANY = 1e-8
 # Rounding that a deterministic bound is allowed, float64.
 ROUNDING = 1e-12
-# The largest rate that Price and Xun's rule may take on D7, where ||x||^2 = 2.
-TOP_RATE = max(eta for eta in rates(*GAP_RATES).tolist() if 2 * eta < 1)
+
+
+@functools.cache
+def top_rate() -> float:
+    """The largest rate that Price and Xun's rule may take on D7, where ||x||^2 = 2."""
+    return max(eta for eta in rates(*GAP_RATES).tolist() if 2 * eta < 1)
 
 
 def largest(name: str) -> Callable[[Run], float]:
@@ -95,7 +100,7 @@ def per_log_d(estimate: Estimate, params: Params) -> Estimate:
 
 def in_units_of_mixed_law(estimate: Estimate, params: Params) -> Estimate:
     """A located R over D7's law for Price and Xun's rule, at the largest rate below 1/2."""
-    return estimate.scaled(1 / theory.mixed_threshold(params["d"], params["C"], TOP_RATE))
+    return estimate.scaled(1 / theory.mixed_threshold(params["d"], params["C"], top_rate()))
 
 
 def fit(run: Run) -> Fit:

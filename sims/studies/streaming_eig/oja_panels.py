@@ -100,7 +100,7 @@ def gap(ax: Axes, runs: list[Run]) -> None:
     chosen = section(runs, "gap", "d", "R")
     if chosen:
         d = max(values(chosen, "d"))
-        law = theory.mixed_threshold(d, chosen[0].params["C"], laws.TOP_RATE) / math.log(d)
+        law = theory.mixed_threshold(d, chosen[0].params["C"], laws.top_rate()) / math.log(d)
         ax.axvline(law, color="black", linewidth=0.8, label="derived threshold")
     drawing.legend(ax)
 
@@ -166,7 +166,7 @@ def speed(ax: Axes, runs: list[Run]) -> None:
     if not RECORD.exists():
         drawing.empty(ax)
         return
-    record = json.loads(RECORD.read_text())
+    record = json.loads(RECORD.read_bytes())
     rows = record["cases"][0]["rows"]
     sizes = list(dict.fromkeys((row["size"]["d"], row["size"]["lanes"]) for row in rows))
     names = list(dict.fromkeys(row["contender"] for row in rows))

@@ -5,19 +5,30 @@ before anything is compiled, run or written.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matsense.errors import InvalidInput, nearest
 from sims.ranges import Words
-from sims.request import Request, Typed, closest
+from sims.request import TRIED, Request, Typed, closest
 from sims.study import Study, Sweep
 from sims.units import machine_bytes
-from sims.words import NotANumber, number, setting, shown, whole_number
+from sims.words import NotANumber, number, shown, split, whole_number
 
 # Runs of one command: each takes about 1 kB, and 40 microseconds, before the first is computed.
 MOST_RUNS = 10**6
 MOST_VALUES = 10**5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting: the word before the equals sign, the axis, the values, and whose axis it is."""
+
+    word: str
+    axis: str
+    words: list[str]
+    about: list[Sweep]
 
 
 def grid(
@@ -40,9 +51,11 @@ def grid(
     sweeps = {s.name: s.with_axes(s.quick) if quick else s for s in study.sweeps}
     request = Request(study, sweeps, machine_bytes() if memory is None else memory)
     for text in settings:
-        for name, axis, typed in _typed(study, text):
-            sweeps[name] = sweeps[name].with_axes({axis: tuple(typed.texts)})
-            request.typed[name, axis] = typed
+        setting = _setting(study, text)
+        for sweep in setting.about:
+            typed = Typed(setting.word, _values(setting, sweep, request))
+            request.typed[sweep.name, setting.axis] = typed
+            sweeps[sweep.name] = sweeps[sweep.name].with_axes({setting.axis: tuple(typed.texts)})
     chosen = [(s, seeds or (s.quick_seeds if quick else s.seeds)) for s in sweeps.values()]
     _check_count(chosen, seeds, settings)
     for sweep, wanted in chosen:
@@ -51,43 +64,58 @@ def grid(
     return chosen
 
 
-def _typed(study: Study, text: str) -> Iterator[tuple[str, str, Typed]]:
-    """(sweep, axis, what was typed) for all sweeps that a setting is about."""
-    word, name, axis, words = setting(text)
+def _setting(study: Study, text: str) -> Setting:
+    word, name, axis, words = split(text)
     known = [sweep.name for sweep in study.sweeps]
     if name and name not in known:
         raise InvalidInput(f"sweep {shown(name)!r}", "no such sweep", nearest(name, known))
-    about = [sweep for sweep in study.sweeps if name in ("", sweep.name)]
-    if not any(axis in sweep.axes for sweep in about):
-        axes = {a for sweep in about for a in sweep.axes}
+    named = [sweep for sweep in study.sweeps if name in ("", sweep.name)]
+    about = [sweep for sweep in named if axis in sweep.axes]
+    if not about:
+        axes = {a for sweep in named for a in sweep.axes}
         raise InvalidInput(f"axis {shown(axis)!r}", "no sweep has it", nearest(axis, axes))
-    for sweep in about:
-        if axis in sweep.axes:
-            yield sweep.name, axis, Typed(word, _values(sweep, axis, word, words))
-
-
-def _values(sweep: Sweep, axis: str, typed: str, words: Sequence[str]) -> dict[Any, str]:
-    """The listed values, in the type that the axis has and within its range, each once."""
     if len(words) > MOST_VALUES:
         rule = f"an axis takes {MOST_VALUES:,} values at most"
-        raise InvalidInput(f"{typed}: {len(words):,} values", rule, "give fewer")
-    old, allowed = sweep.axes[axis], sweep.range_of(axis)
-    read = {int: whole_number, float: number}.get(type(old[0]), str)
+        raise InvalidInput(f"{word}: {len(words):,} values", rule, "give fewer")
+    return Setting(word, axis, words, about)
+
+
+def _values(setting: Setting, sweep: Sweep, request: Request) -> dict[Any, str]:
+    """The listed values, in the type that the axis has and within its range, each once."""
+    allowed = sweep.range_of(setting.axis)
+    read = {int: whole_number, float: number}.get(type(sweep.axes[setting.axis][0]), str)
     values: dict[Any, str] = {}
-    for word in words:
-        value: Any = None
+    for word in setting.words:
+        value: Any = word
         why = ""
         try:
             value = read(word)
         except NotANumber as error:
             why = f", and {error}"
         if why or not allowed.admits(value):
-            remedy = f"give for example {typed}={closest(old, value)[0]}"
-            if isinstance(allowed, Words):
-                remedy = nearest(word, allowed.known)
-            raise InvalidInput(f"{typed}={shown(word)}", f"{allowed.sentence}{why}", remedy)
+            raise InvalidInput(
+                f"{setting.word}={shown(word)}",
+                f"{allowed.sentence}{why}",
+                f"give for example {_instead(setting, sweep, request, value)}",
+            )
         values.setdefault(value, word)
     return values
+
+
+def _instead(setting: Setting, sweep: Sweep, request: Request, value: int | float | str) -> str:
+    """A setting in place of a value: one that mends all sweeps, or at least this one."""
+    axis = setting.axis
+    ranges = [own.range_of(axis) for own in setting.about]
+    words = [word for allowed in ranges if isinstance(allowed, Words) for word in allowed.known]
+    listed = closest(words or [x for own in setting.about for x in own.axes[axis]], value)
+    common = [x for x in listed if all(allowed.admits(x) for allowed in ranges)]
+    names = [own.name for own in setting.about]
+    found = next((x for x in common[:TRIED] if request.can_be_with(names, axis, x)), None)
+    if found is None and common and not request.can_be():
+        found = common[0]  # something else is wrong as well
+    if found is None:
+        return f"{sweep.name}.{axis}={closest(sweep.axes[axis], value)[0]}"
+    return f"{setting.word}={found}"
 
 
 def _check_count(

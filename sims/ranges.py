@@ -161,10 +161,14 @@ class Fits:
 
 @dataclass(frozen=True)
 class Broken:
-    """Values that cannot be, and what is said of them."""
+    """Values that cannot be, and what is said of them.
+
+    `are_compared`: by a rule, so that a value of one of the axes is a bound for another.
+    """
 
     values: Values
     says: str
+    are_compared: bool = False
 
 
 def assumed(values: Sequence[Value]) -> Range | Words:
@@ -196,7 +200,7 @@ def against(axes: Axes, rules: Sequence[Rule | Fits], memory: float = math.inf) 
         for combination in itertools.product(*(axes[axis] for axis in rule.axes)):
             values = dict(zip(rule.axes, combination, strict=True))
             if says := rule.broken(values, memory):
-                yield Broken(values, says)
+                yield Broken(values, says, are_compared=isinstance(rule, Rule))
 
 
 def _end(x: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from itertools import chain, product
 from typing import Any
 
@@ -47,7 +48,7 @@ class Request:
         if broken is None:
             return
         first_typed = sorted(broken.values, key=lambda axis: axis not in own)
-        remedies = [text for axis in first_typed for text in self._remedy(name, axis, broken)]
+        remedies = [text for axis in first_typed for text in self._mending(name, axis, broken)]
         words = [self.typed[name, axis].word for axis in broken.values if axis in own]
         raise InvalidInput(
             f"{self._said(name, broken.values)}, in sweep {name}",
@@ -64,26 +65,26 @@ class Request:
         beside = [f"{axis}={value}" for axis, value in values.items() if axis not in own]
         return " with ".join(", ".join(texts) for texts in (typed, beside) if texts)
 
-    def _remedy(self, name: str, axis: str, broken: Broken) -> Iterator[str]:
+    def _mending(self, name: str, axis: str, broken: Broken) -> Iterator[str]:
         """The setting of one axis that mends all sweeps, if there is one among the nearest."""
         own, old = self.study.sweep(name), broken.values[axis]
         candidates = [*own.axes[axis], *own.quick.get(axis, ())]
-        if isinstance(old, int):
-            # Sizes are often bounded by another size.
+        if isinstance(old, int) and broken.are_compared:
             candidates += [x for x in broken.values.values() if isinstance(x, int)]
         word = self.typed[name, axis].word if (name, axis) in self.typed else axis
-        for value in closest(candidates, old)[:TRIED]:
-            changed = {
-                s.name: s.with_axes({axis: (value,)})
-                for s in self.sweeps.values()
-                if s.name == name or "." not in word
-            }
-            request = replace(self, sweeps={**self.sweeps, **changed})
-            if value != old and request._can_be():
+        names = [name] if "." in word else list(self.sweeps)
+        for value in closest([x for x in candidates if x != old], old)[:TRIED]:
+            if self.can_be_with(names, axis, value):
                 yield f"{word}={value}"
                 return
 
-    def _can_be(self) -> bool:
+    def can_be_with(self, names: Sequence[str], axis: str, value: Any) -> bool:
+        """Whether nothing is wrong any more with that value on an axis of the named sweeps."""
+        changed = {name: self.sweeps[name].with_axes({axis: (value,)}) for name in names}
+        return replace(self, sweeps={**self.sweeps, **changed}).can_be()
+
+    def can_be(self) -> bool:
+        """Whether all values lie in their ranges, and no rule is broken."""
         for sweep in self.sweeps.values():
             own = self.study.sweep(sweep.name)
             ranges = {axis: own.range_of(axis) for axis in sweep.axes}
@@ -126,8 +127,8 @@ def largest(axes: Axes) -> Iterator[dict[str, Any]]:
 
 
 def closest(candidates: Sequence[Any], value: Any) -> list[Any]:
-    """The candidates, each once, those near to a value first, if it is a number."""
+    """The candidates, each once, those near to a value first: in size, or in spelling."""
     listed = list(dict.fromkeys(candidates))
-    if isinstance(value, str) or value is None:
-        return listed
-    return sorted(listed, key=lambda x: abs(x - value))
+    if all(isinstance(x, str) for x in listed):
+        return sorted(listed, key=lambda x: -SequenceMatcher(None, x, str(value)).ratio())
+    return listed if isinstance(value, str) else sorted(listed, key=lambda x: abs(x - value))

@@ -48,7 +48,7 @@ def number(text: str) -> float:
     return value + 0.0  # -0.0 would be another value than 0.0 to whoever compares texts
 
 
-def setting(text: str) -> tuple[str, str, str, list[str]]:
+def split(text: str) -> tuple[str, str, str, list[str]]:
     """SWEEP.AXIS, SWEEP, AXIS and the values of SWEEP.AXIS=V1,V2; the sweep may be left out."""
     name, equals, listed = text.partition("=")
     name = name.strip()

@@ -21,6 +21,7 @@ from matsense.judge import Verdict
 from matsense.rates import Fit
 from sims import fingerprint, studies
 from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
+from sims.words import shown
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
@@ -174,7 +175,8 @@ def load(name: str) -> Study:
     defines no study, whatever it raises: that is its author's to mend.
     """
     if name not in available():
-        raise InvalidInput(f"study {name!r}", "there is no such study", nearest(name, available()))
+        rule = "there is no such study"
+        raise InvalidInput(f"study {shown(name)!r}", rule, nearest(name, available()))
     module = f"sims.studies.{name}"
     try:
         study = getattr(importlib.import_module(module), "study", None)

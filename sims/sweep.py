@@ -15,7 +15,7 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, report
+from sims import cost, listing, memory, options, report
 from sims.blocks import blocks
 from sims.command import leave, main
 from sims.drawing import save, state_precision
@@ -26,7 +26,8 @@ from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Point, Study, available, load, points
+from sims.study import Point, Study, load, points
+from sims.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -79,8 +80,11 @@ def prepare(
     """The grid, its points, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
-    first = options.check_first_seed(args.first_seed)
-    chosen = grid(study, args.quick, args.seeds, args.set)
+    options.check_folder(args.out, args.study)
+    # The workers of a cluster have memories of their own.
+    memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
+    chosen = grid(study, args.quick, args.seeds, args.set, memory_here)
+    first = options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
     if operator != "float64" and not any(has_operator(sweep) for sweep, _ in chosen):
         raise InvalidInput(
@@ -92,14 +96,12 @@ def prepare(
     def expanded() -> list[Point]:
         return [p for s, n in chosen for p in points(args.study, s, n, precision.of(s), first)]
 
-    # Every point must be one that can be, before anything is compiled to learn its size.
     wanted = expanded()
-    options.check_folder(args.out)
     if args.device == "gpu":
         chosen = memory.widened(args.study, chosen)
         wanted = expanded()
     if limit is not None:
-        chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
+        chosen, jobs = memory.bounded(args.study, chosen, jobs, limit, args.memory)
         wanted = expanded()
     return chosen, wanted, jobs, precision
 
@@ -109,14 +111,10 @@ def command(argv: Sequence[str]) -> int:
     args = options.parser(__doc__).parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
     if args.table:
-        console.out(report.markdown_table(args.out, available()), end="", highlight=False)
+        console.out(listing.table(args.out), end="", highlight=False)
         return 0
     if args.list or args.study is None:
-        for name in available():
-            study = load(name)
-            console.print(f"[bold]{name}[/]  {study.title}\n    {study.paper}")
-        console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
-        return 0
+        return listing.print_studies(console)
     options.check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     jobs = options.choose_device(args.device, options.check_jobs(args.jobs))

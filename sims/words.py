@@ -9,18 +9,16 @@ from sims.ranges import WHOLE
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-LONGEST = 60
+MOST_SHOWN = 60
 
 
 class NotANumber(ValueError):  # noqa: N818 - the name reads as the sentence does
     """Raised for a text that is no number of the kind; its message is the rule."""
 
 
-def shown(text: str) -> str:
+def shown(text: str, most: int = MOST_SHOWN) -> str:
     """A text as it was typed, if it is not too long for a line."""
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST // 2]}... ({len(text)} characters)"
+    return text if len(text) <= most else f"{text[: most // 2]}... ({len(text)} characters)"
 
 
 def whole_number(text: str) -> int:

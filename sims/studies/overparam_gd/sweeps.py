@@ -38,7 +38,7 @@ RULES = (
     Rule("a factor has at most n2 columns, k <= n2", lambda k, n2: k <= n2),
     Rule(
         "one singular value has kappa = 1, another kappa needs r >= 2",
-        lambda kappa, r: kappa == 1 or r >= 2,
+        lambda r, kappa: kappa == 1 or r >= 2,
     ),
     Fits("a matrix", lambda n: n * n),
     Fits("a matrix", lambda n1, n2: n1 * n2),

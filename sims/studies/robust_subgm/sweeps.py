@@ -53,7 +53,7 @@ RULES = (
     Rule("a factor has at most d columns, k <= d", lambda k, d: k <= d),
     Rule(
         "one eigenvalue has kappa = 1, another kappa needs r >= 2",
-        lambda kappa, r: kappa == 1 or r >= 2,
+        lambda r, kappa: kappa == 1 or r >= 2,
     ),
     Rule("steps decay over a travel that exceeds eta", decays),
     Rule(

@@ -25,7 +25,7 @@ Axes = Mapping[str, tuple[Any, ...]]
 # From here on doubles skip whole numbers, in which numbers are stored.
 WHOLE = 2**53
 # Numbers whose squares, and their inverses, are numbers in double precision; and fourth powers.
-SQUARED, FOURTH = 1e150, 1e75
+SQUARED, FOURTH = (1e-150, 1e150), (1e-75, 1e75)
 # Steps are counted one by one: more than these do not end.
 MOST_STEPS = 10**9
 
@@ -103,10 +103,10 @@ def real(
     return Range(what, least, most, open_least, open_most, why=why)
 
 
-def positive(what: str, most: float = SQUARED) -> Range:
-    """The positive numbers from 1 / `most` to `most`, whose powers are numbers too."""
+def positive(what: str, ends: tuple[float, float] = SQUARED) -> Range:
+    """The positive numbers between ends within which powers are numbers too."""
     why = "powers and inverses of it must be numbers in double precision"
-    return Range(what, 1 / most, most, why=why)
+    return Range(what, *ends, why=why)
 
 
 def switch(what: str) -> Range:
@@ -181,7 +181,7 @@ def assumed(values: Sequence[Value]) -> Range | Words:
     least = min(float(value) for value in values)
     if all(isinstance(value, int) for value in values):
         return whole("it", min(1, int(least)))
-    return real("it", -SQUARED, SQUARED)
+    return real("it", -SQUARED[1], SQUARED[1])
 
 
 def outside(axes: Axes, ranges: Ranges) -> Iterator[Broken]:

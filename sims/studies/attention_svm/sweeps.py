@@ -13,7 +13,7 @@ AUTHORS = {"n": (6,), "T": (8,), "d": (10,)}
 SMALL = {"n": (3,), "T": (4,), "d": (6,)}
 STEP = {"eta": (0.1,)}
 # Lengths: W = eta t, its logits and the squares of its norm stay far from 0 and from 1e308.
-LONGEST = 1e100
+SHORTEST, LONGEST = 1e-100, 1e100
 MOST_INPUTS = 10
 # Numbers of choices are folded into keys, which takes 32 bits; one is added to them.
 MOST_CHOICES = 2**32 - 2
@@ -21,7 +21,7 @@ MOST_CHOICES = 2**32 - 2
 
 def length(what: str) -> Range:
     """The lengths that norms may grow by."""
-    return real(what, 1 / LONGEST, LONGEST, why="norms that grow by it are squared")
+    return real(what, SHORTEST, LONGEST, why="norms that grow by it are squared")
 
 
 RANGES = {
@@ -37,7 +37,7 @@ RANGES = {
     "eta": length("a step size"),
     "longest": length("the longest step"),
     "depth": length("the smallest margin of a start"),
-    "kappa": real("a norm in units of ||W_mm||", 1 / LONGEST, 500, why="exp(-kappa) is a number"),
+    "kappa": real("a norm in units of ||W_mm||", SHORTEST, 500, why="exp(-kappa) is a number"),
     "schatten": whole("the Schatten norm", 1, 2, "nuclear or Frobenius"),
     "sets": switch("asking for sets of kept tokens"),
     "equal": switch("equal scores"),

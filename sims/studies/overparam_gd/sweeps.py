@@ -14,7 +14,7 @@ RANGES: Ranges = {
     "r": whole("the rank of the truth"),
     "k": whole("the search rank"),
     "m": whole("the number of measurements"),
-    "kappa": real("the condition number sigma_1 / sigma_r", 1, FOURTH),
+    "kappa": real("the condition number sigma_1 / sigma_r", 1, FOURTH[1]),
     "alpha": positive("the size of a start", FOURTH),
     "eta": positive("a step size"),
     "steps": STEPS,

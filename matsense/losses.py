@@ -10,10 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
-
-from matsense.errors import InvalidInput, nearest
 
 Scalars = Float[Array, "..."]
 
@@ -51,22 +48,3 @@ LOSSES: dict[str, Loss] = {
         lambda f, delta: -jnp.ones_like(f),
     ),
 }
-
-
-def check_decreasing(loss: Loss, name: str, margin: float = 10.0) -> None:
-    """Raises `InvalidInput` unless l' < 0 at 401 margins from -margin to margin."""
-    slopes = np.asarray(loss.slope(jnp.linspace(-margin, margin, 401)))
-    if not (slopes < 0).all():
-        raise InvalidInput(
-            f"loss {name}",
-            "the theory needs a smooth, strictly decreasing loss of the margin",
-            f"give one of {', '.join(sorted(LOSSES))}",
-        )
-
-
-def check_loss(name: str) -> None:
-    """Raises `InvalidInput` for a loss that is not known to decrease."""
-    if name not in LOSSES:
-        rule = "not a known smooth decreasing loss of the margin"
-        raise InvalidInput(f"loss = {name}", rule, nearest(name, LOSSES))
-    check_decreasing(LOSSES[name], name)

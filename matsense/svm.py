@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import linalg, optimize
 
-from matsense.errors import Infeasible
+from matsense.errors import Infeasible, InvalidInput
 
 # Nothing is used whose relative gap exceeds this; these are the tolerances of support and rank.
 LARGEST_GAP = 1e-8
@@ -77,8 +77,32 @@ class Solution:
         return self.margins <= 1 + SUPPORT
 
 
+def check_instance(X: Array, z: Array, choice: Array) -> None:
+    """Raises `InvalidInput` unless X (n, T, d) and z (n, d) are finite numbers of n >= 1 inputs,
+    T >= 2 tokens and d >= 1 coordinates, and `choice` (n,) names a token of each input.
+    """
+    n, T, d = X.shape
+    whole = np.issubdtype(np.asarray(choice).dtype, np.integer)
+    rules = [
+        (n < 1, f"X with n = {n}", "there is at least one input", "give n = 1 or more"),
+        (T < 2, f"X with T = {T}", "a choice needs two tokens", "give T = 2 or more"),
+        (d < 1, f"X with d = {d}", "tokens have at least one coordinate", "give d = 1 or more"),
+        (z.shape != (n, d), f"z of shape {z.shape}", "every input has a query", f"give {(n, d)}"),
+        (np.shape(choice) != (n,), "the choice", "every input has one token", f"give {n} of them"),
+        (not whole, "the choice", "tokens are numbered", "give whole numbers"),
+    ]
+    for broken, value, rule, remedy in rules:
+        if broken:
+            raise InvalidInput(value, rule, remedy)
+    if not (np.isfinite(X).all() and np.isfinite(z).all()):
+        raise InvalidInput("X or z", "they hold a value that is no number", "leave that input out")
+    if not ((np.asarray(choice) >= 0) & (np.asarray(choice) < T)).all():
+        raise InvalidInput("the choice", f"tokens are numbered 0 to {T - 1}", "choose among these")
+
+
 def constraints(X: Array, z: Array, choice: Array) -> Constraints:
-    """Those of a token choice (n,): n (T - 1) of them."""
+    """Those of a token choice (n,): n (T - 1) of them. Raises `InvalidInput`."""
+    check_instance(X, z, choice)
     i, t = np.nonzero(np.arange(X.shape[1]) != np.asarray(choice)[:, None])
     return Constraints(X[i, choice[i]] - X[i, t], z[i], np.stack([i, t], axis=1))
 
@@ -113,12 +137,16 @@ def accept(solution: Solution) -> Solution:
 
 
 def least_distance(rows: Array) -> tuple[Array, Array]:
-    """(w, lam) with w = rows^T lam the shortest vector with rows @ w >= 1; raises `Infeasible`.
+    """(w, lam) with w = rows^T lam the shortest vector with rows @ w >= 1; raises `Infeasible`, and
+    `InvalidInput` for no rows, of which non-negative least squares would end the process.
 
     Lawson and Hanson's reduction to non-negative least squares [lawson1974], ch. 23: minimise
     ||(rows^T u, sum(u) - 1)|| over u >= 0; the squared residual is 1 / (1 + ||w||^2), zero exactly
     when no w exists. On the R of a QR factorisation of rows^T, and polished on the active set.
     """
+    if 0 in rows.shape or not np.isfinite(rows).all():
+        value = f"constraints of shape {rows.shape}"
+        raise InvalidInput(value, "they are finite numbers, one row or more", "give T = 2 or more")
     Q, R = linalg.qr(rows.T, mode="economic")
     small = R.T  # the rows in the orthonormal basis Q: margins are small @ y where w = Q y
     target = np.zeros(len(R) + 1)
@@ -139,7 +167,9 @@ def least_distance(rows: Array) -> tuple[Array, Array]:
 
 
 def frobenius(X: Array, z: Array, choice: Array) -> Solution:
-    """W_a of (Att-SVM) for a token choice (n,); raises `Infeasible` or ArithmeticError."""
+    """W_a of (Att-SVM) for a token choice (n,); raises `InvalidInput`, `Infeasible` or
+    ArithmeticError.
+    """
     rules = constraints(X, z, choice)
     d = X.shape[2]
     w, lam = least_distance(rules.rows)

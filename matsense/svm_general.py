@@ -8,7 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from matsense.errors import Infeasible
-from matsense.svm import Array, Constraints, Matrix, Solution, accept, certify, least_distance
+from matsense.svm import (
+    Array,
+    Constraints,
+    Matrix,
+    Solution,
+    accept,
+    certify,
+    check_instance,
+    least_distance,
+)
 
 
 def _inside(X: Array, z: Array, kept: Bool[np.ndarray, "n T"], leader: Array) -> Constraints:
@@ -20,10 +29,12 @@ def _inside(X: Array, z: Array, kept: Bool[np.ndarray, "n T"], leader: Array) ->
 def generalised(X: Array, z: Array, kept: Bool[np.ndarray, "n T"]) -> Solution:
     """W_svm: min ||W||_F, margins at least 1 from O_i to the rest and 0 inside O_i.
 
-    Raises `Infeasible` if there is none, or if nothing is to be separated. The equalities are
-    projected out, which leaves a least-distance problem: its dual bound uses the projection of G.
+    Raises `Infeasible` if there is none, or if nothing is to be separated, and `InvalidInput`. The
+    equalities are projected out, which leaves a least-distance problem: its dual bound uses the
+    projection of G.
     """
     n, T, d = X.shape
+    check_instance(X, z, np.zeros(n, int))
     leader = kept.argmax(axis=1)
     i, t = np.nonzero(~kept)
     if len(i) == 0:
@@ -47,8 +58,12 @@ def generalised(X: Array, z: Array, kept: Bool[np.ndarray, "n T"]) -> Solution:
 def finite_part(
     X: Array, z: Array, s: Float[np.ndarray, "n T"], kept: Bool[np.ndarray, "n T"]
 ) -> Matrix:
-    """W_fin: the least W with (x_it - x_is)^T W z_i = ln(s_it / s_is) inside every O_i."""
-    d = X.shape[2]
+    """W_fin: the least W with (x_it - x_is)^T W z_i = ln(s_it / s_is) inside every O_i.
+
+    Raises `InvalidInput`.
+    """
+    n, _, d = X.shape
+    check_instance(X, z, np.zeros(n, int))
     leader = kept.argmax(axis=1)
     inside = _inside(X, z, kept, leader)
     if len(inside.left) == 0:

@@ -26,7 +26,7 @@ from matsense.svm import (
 def nuclear(X: Array, z: Array, choice: Array) -> Solution:
     """The solution of (Att-SVM_*) without a bound on the rank, certified to 1e-8.
 
-    Raises `Infeasible`, and ArithmeticError where neither solver reaches the gap.
+    Raises `InvalidInput`, `Infeasible`, and ArithmeticError where neither solver reaches the gap.
     """
     rules = constraints(X, z, choice)
     least_distance(rules.rows)  # an exact test of feasibility, which the solvers lack

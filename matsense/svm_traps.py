@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from matsense import svm
-from matsense.errors import Infeasible
+from matsense.errors import Infeasible, InvalidInput
 from matsense.svm import Solution
 
 
@@ -37,7 +37,11 @@ def left_behind(
     best: Int[np.ndarray, " n"],
     inside: Bool[np.ndarray, " n"],
 ) -> Left:
-    """W_S and the lag for S = `inside`, neither empty nor all; raises `Infeasible` as W_S does."""
+    """W_S and the lag for S = `inside`, neither empty nor all, else `InvalidInput`; raises
+    `Infeasible` as W_S does.
+    """
+    if inside.all() or not inside.any():
+        raise InvalidInput("S", "some inputs are inside and some are not", "choose others")
     solution = svm.frobenius(X[inside], z[inside], best[inside])
     h = np.einsum("itd,de,ie->it", X[~inside], solution.W, z[~inside])
     behind = h - np.take_along_axis(h, best[~inside][:, None], axis=1)
@@ -50,6 +54,7 @@ def every(
     X: Float[np.ndarray, "n T d"], z: Float[np.ndarray, "n d"], best: Int[np.ndarray, " n"]
 ) -> list[Left]:
     """`left_behind` for each of the 2^n - 2 sets S that can be separated; none with one input."""
+    svm.check_instance(X, z, best)
     found = []
     for bits in itertools.product((False, True), repeat=len(X)):
         inside = np.array(bits)

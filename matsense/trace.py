@@ -21,7 +21,7 @@ def log_ticks(steps: int, per_decade: int = 30) -> Ticks:
 
 def linear_ticks(steps: int, every: int) -> Ticks:
     """0, every, 2 every, ... and the last step."""
-    return np.unique(np.append(np.arange(0, steps + 1, every), steps))
+    return np.append(np.arange(0, steps, every), steps)
 
 
 def run(

@@ -29,7 +29,7 @@ def chosen(case: Case, settings: Sequence[str]) -> list[Size]:
         if axis not in sizes[0]:
             raise InvalidInput(f"--only {setting}", "no such axis", nearest(axis, sizes[0]))
         known = sorted({size[axis] for size in case.sizes})
-        if not text.isdigit() or int(text) not in known:
+        if not (text.isascii() and text.isdigit()) or int(text) not in known:
             raise InvalidInput(f"--only {setting}", "no such size", f"give one of {known}")
         left = [size for size in sizes if size[axis] == int(text)]
         if not left:

@@ -33,16 +33,16 @@ def count(jaxpr: Any, steps: float) -> Work:
         if equation.primitive.name == "dot_general":
             total += _product(equation)
             continue
-        inner = list(_inner(equation.params))
-        if not inner:
+        called = list(inner(equation.params))
+        if not called:
             total += Work(sum(float(np.prod(v.aval.shape)) for v in equation.outvars))
         elif equation.primitive.name == "scan":
             length = equation.params["length"]
-            total += _sum(inner, steps / max(length, 1)) * length
+            total += _sum(called, steps / max(length, 1)) * length
         elif equation.primitive.name == "while":
-            total += _sum(inner, 1.0) * steps
+            total += _sum(called, 1.0) * steps
         else:
-            total += _sum(inner, steps)
+            total += _sum(called, steps)
     return total
 
 
@@ -53,7 +53,7 @@ def _sum(jaxprs: list[Any], steps: float) -> Work:
     return total
 
 
-def _inner(params: dict[str, Any]) -> Iterator[Any]:
+def inner(params: dict[str, Any]) -> Iterator[Any]:
     """The jaxprs that an equation calls."""
     for value in params.values():
         for item in value if isinstance(value, tuple | list) else (value,):

@@ -1,7 +1,8 @@
 """The bytes that a batch needs, and sweeps that are fitted to the memory there is."""
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import jax
@@ -12,11 +13,14 @@ from sims import processes
 from sims.blocks import Block, blocks, one_of_each
 from sims.signals import unheard
 from sims.study import Sweep, unnamed
+from sims.units import size as size
 from sims.worker import inputs, programs
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
 GPU_INSTANCES, GPU_SHARE, GPU_LEAST = 16, 0.7, 4 * 10**9
 Grid = list[tuple[Sweep, int]]
+# What was asked for and what to ask instead, of a batch that needs so many bytes.
+Say = Callable[[int], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,12 @@ def batch(block: Block, sweep: Sweep) -> Batch:
     )
 
 
-def bounded(study: str, grid: Grid, jobs: int, memory: int) -> tuple[Grid, int]:
+def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple[Grid, int]:
     """The grid and the number of jobs that stay within `memory` bytes, all processes together.
 
     First the jobs are reduced, which changes no number; then the instances of a block, which
     changes run ids with the block's width. Raises InvalidInput, with the arithmetic, for a single
-    instance with its lanes that does not fit.
+    instance with its lanes that does not fit; `typed` is what the bound was given as.
     """
     light = process_bytes()
     found, heavy = _in_a_worker(study, [sweep for sweep, _ in grid])
@@ -62,12 +66,17 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int) -> tuple[Grid, int]:
     room = (memory - heavy) if jobs == 1 else (memory - light) // jobs - heavy
     if room <= 0:
         raise InvalidInput(
-            f"--memory {size(memory)}",
+            f"--memory {typed}",
             f"a process that has compiled these sweeps weighs {size(heavy)} by itself",
-            f"give more than {size(heavy + most)}",
+            f"give --memory {_roomy(heavy + most)}",
         )
     pairs = zip(grid, found, strict=True)
-    return [(_narrowed(study, sweep, batch, room), n) for (sweep, n), batch in pairs], jobs
+
+    def say(needed: int) -> tuple[str, str]:
+        enough = f"give --memory {_roomy(heavy + needed)}"
+        return f"--memory {typed}", f"{enough}, or smaller sizes with --set"
+
+    return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
 
 
 def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
@@ -100,16 +109,18 @@ def heaviest(study: str, sweep: Sweep) -> Batch:
     return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
 
 
-def _narrowed(study: str, sweep: Sweep, found: Batch, room: int) -> Sweep:
+def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
     """The sweep with as many instances a block as fit into `room` bytes."""
     while found.total > room:
         if sweep.instances_wide == 1:
+            asked, remedy = say(found.total)
             raise InvalidInput(
-                f"--memory: a batch of {sweep.name} needs {size(found.total)}",
-                f"one instance {size(found.instances)} + the larger of drawing it "
-                f"{size(found.drawing)} and its {sweep.lanes_wide} lanes {size(found.trial)}; "
+                asked,
+                f"a batch of {sweep.name} needs {size(found.total)}, one instance "
+                f"{size(found.instances)} + the larger of drawing it {size(found.drawing)} and "
+                f"its {sweep.lanes_wide} lanes {size(found.trial)}; "
                 f"the processes themselves leave {size(room)} for it",
-                "give more memory, or smaller sizes with --set",
+                remedy,
             )
         each = found.total / sweep.instances_wide
         fitting = max(1, min(sweep.instances_wide - 1, int(room / each)))
@@ -130,17 +141,15 @@ def process_bytes() -> int:
     return most if sys.platform == "darwin" else 1024 * most
 
 
-def size(count: float) -> str:
-    """A number of bytes for a person."""
-    for unit, bytes in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes:
-            return f"{count / bytes:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
 def widened(study: str, grid: Grid) -> Grid:
     """The grid with blocks wide enough for a GPU, and no wider than its memory allows."""
     memory = jax.devices("gpu")[0].memory_stats() or {}
     room = int(GPU_SHARE * memory.get("bytes_limit", GPU_LEAST))
     wide = [(replace(s, instances_wide=max(s.instances_wide, GPU_INSTANCES)), n) for s, n in grid]
-    return [(_narrowed(study, s, heaviest(study, s), room), n) for s, n in wide]
+    asked = "--device gpu", "give smaller sizes with --set"
+    return [(_narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
+
+
+def _roomy(count: int) -> str:
+    """A bound that leaves such a process room, as it is typed: no two weigh the same."""
+    return f"{math.ceil(1.2 * count / 1e8) / 10:g}G"

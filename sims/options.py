@@ -1,6 +1,7 @@
 """The words of the sweep command: what they mean, and refusal of those that cannot be."""
 
 import argparse
+import errno
 import os
 import re
 import tempfile
@@ -13,8 +14,38 @@ from matsense.errors import InvalidInput
 from sims.backends import BACKENDS
 from sims.command import Parser
 from sims.precision import has_device
+from sims.words import NotANumber, shown, whole_number
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# A process weighs some 300 MB: this many, or this many for each core, is more than can be of use.
+MOST_JOBS, MOST_JOBS_A_CORE = 64, 4
+# Seeds are numbers of 31 bits, sizes in bytes are whole numbers that a double holds.
+SEEDS, MOST_BYTES = 2**31, 2**53
+# The longest name of a file below a study's folder, about.
+LONG_NAME = Path("runs", "sweep=" + 40 * "x", 60 * "x")
+RESULTS = (".json", ".csv", ".png", ".pdf")
+
+
+def count(text: str) -> int:
+    """The whole number that an option is given as."""
+    try:
+        return whole_number(text)
+    except NotANumber as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)!r}: {error}") from None
+
+
+def folder(text: str) -> Path:
+    """The folder that an option is given as; ~ is the home of a user."""
+    try:
+        text.encode()
+        named = Path(text).expanduser()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name in UTF-8, give another") from None
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is nobody's home, give another") from None
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} names no folder, give . for this one")
+    return named
 
 
 def parser(description: str | None) -> Parser:
@@ -23,10 +54,10 @@ def parser(description: str | None) -> Parser:
     p.add_argument("study", nargs="?", help="a module of sims/studies")
     p.add_argument("--list", action="store_true", help="list the studies and their papers")
     p.add_argument("--quick", action="store_true", help="the same study on a small grid")
-    p.add_argument("--seeds", type=int, metavar="N", help="N seeds at every point")
+    p.add_argument("--seeds", type=count, metavar="N", help="N seeds at every point")
     p.add_argument(
         "--first-seed",
-        type=int,
+        type=count,
         default=0,
         metavar="K",
         help="seeds from K on: a replication that no choice of this repository has seen",
@@ -39,7 +70,7 @@ def parser(description: str | None) -> Parser:
         help="replace an axis in every sweep that has it; SWEEP.AXIS=... in one (repeatable)",
     )
     p.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
-    p.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: cores)")
+    p.add_argument("--jobs", type=count, default=-1, metavar="N", help="processes (default: cores)")
     p.add_argument(
         "--shard", metavar="I/N", help="the I-th of N disjoint shares of the runs (job arrays)"
     )
@@ -53,7 +84,7 @@ def parser(description: str | None) -> Parser:
         metavar="float64|float32",
         help="measurement operators in float32, all else in float64",
     )
-    p.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
+    p.add_argument("--out", type=folder, default=Path("figures"), metavar="DIR")
     p.add_argument("--rejudge", action="store_true", help="judge and draw from the store alone")
     p.add_argument(
         "--prune",
@@ -85,14 +116,25 @@ def check_jobs(jobs: int) -> int:
     """The number of processes meant by --jobs, where -1 means one a core."""
     if jobs == 0 or jobs < -1:
         raise InvalidInput(f"--jobs {jobs}", "a positive number, or -1 for all cores", "give 1")
-    return joblib.cpu_count() if jobs == -1 else jobs
+    cores = joblib.cpu_count()
+    most = max(MOST_JOBS, MOST_JOBS_A_CORE * cores)
+    if jobs > most:
+        rule = f"processes weigh some 300 MB each and share {cores} cores here: at most {most}"
+        raise InvalidInput(f"--jobs {jobs}", rule, "give --jobs -1 for one a core")
+    return cores if jobs == -1 else jobs
 
 
-def check_first_seed(first: int) -> int:
-    """The seed meant by --first-seed."""
-    if not 0 <= first < 2**31:
+def check_first_seed(first: int, seeds: int = 1) -> int:
+    """The seed meant by --first-seed, from which so many seeds go on."""
+    if not 0 <= first < SEEDS:
         raise InvalidInput(
-            f"--first-seed {first}", "seeds are 0 to 2147483647", "give --first-seed 1000"
+            f"--first-seed {first}", f"seeds are 0 to {SEEDS - 1}", "give --first-seed 1000"
+        )
+    if first + seeds > SEEDS:
+        raise InvalidInput(
+            f"--first-seed {first} with {seeds} seeds",
+            f"seeds are 0 to {SEEDS - 1}, and the last would be {first + seeds - 1}",
+            f"give --first-seed {SEEDS - seeds} or less",
         )
     return first
 
@@ -101,10 +143,12 @@ def check_memory(text: str | None) -> int | None:
     """The bytes meant by --memory."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip().upper())
-    if not found or float(found[1]) == 0:
-        raise InvalidInput(f"--memory {text}", "a size is a number and K, M, G or T", "give 4G")
-    return int(float(found[1]) * UNITS[found[2]])
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]?)B?", text.strip().upper())
+    size = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 1 <= size <= MOST_BYTES:
+        rule = "a size is a number and K, M, G or T, of 1 byte to 9007T"
+        raise InvalidInput(f"--memory {shown(text)}", rule, "give 4G")
+    return int(size)
 
 
 def check_operator(dtype: str) -> str:
@@ -138,17 +182,42 @@ def choose_device(kind: str, jobs: int) -> int:
     return 1
 
 
-def check_folder(out: Path) -> None:
-    """Raises InvalidInput unless `out` is, or can become, a folder that can be written."""
-    place = out.absolute()
+def check_folder(out: Path, study: str) -> None:
+    """Raises InvalidInput unless a study's folder in `out` is, or can become, one to write to."""
+    home = (out / study).absolute()
+    place = home / LONG_NAME
     try:
-        while not place.exists():
+        while not _is_there(place):
             place = place.parent
         if not place.is_dir():
-            raise InvalidInput(f"--out {out}", f"{place} is a file", "name a folder")
+            what = "a link to nothing" if place.is_symlink() else "a file"
+            raise InvalidInput(f"--out {out}", f"{place} is {what}", "name another folder")
         # A nameless file: the only sure test, and it leaves nothing behind.
         with tempfile.TemporaryFile(dir=place):
             pass
+        taken = [x for x in home.glob("*") if x.suffix in RESULTS and x.is_dir()]
     except OSError as error:
-        why = f"{place} cannot be written ({error.strerror})"
-        raise InvalidInput(f"--out {out}", why, "name another folder") from None
+        why = f"{_shown(place)} cannot be written ({error.strerror})"
+        raise InvalidInput(f"--out {_shown(out)}", why, "name another folder") from None
+    if taken:
+        rule = f"{taken[0]} is a folder where a result is to be written"
+        raise InvalidInput(f"--out {out}", rule, "move it away, or name another folder")
+
+
+def _is_there(place: Path) -> bool:
+    """Whether something of that name exists, be it a link to nothing; raises OSError for loops."""
+    try:
+        place.lstat()
+        if place.is_symlink():
+            place.resolve(strict=True)
+    except NotADirectoryError:
+        return False
+    except FileNotFoundError:
+        return place.is_symlink()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+    return True
+
+
+def _shown(place: Path) -> str:
+    return shown(str(place), most=200)

@@ -7,8 +7,10 @@ import itertools
 import json
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from matsense.rates import Fit
 from sims import own_code, studies
 from sims.jitted import by_name
 from sims.names import Names
+from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
+from sims.words import shown
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
@@ -37,7 +41,9 @@ class Sweep:
     `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
     by run in the same worker; what it returns is what is stored. It may raise
     `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
-    `check(**params)` raises InvalidInput for a point that cannot be.
+    `ranges` says what each axis may be (`sims.ranges`), `rules` what must hold between axes; a rule
+    is about those sweeps that have all axes that it names. Of an axis without a range the values
+    that are listed tell what it may be.
 
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.
 
@@ -55,7 +61,8 @@ class Sweep:
     lane: Axes = field(default_factory=dict)
     padded: Mapping[str, Callable[..., int]] = field(default_factory=dict)
     after: Callable[..., dict[str, np.ndarray]] | None = None
-    check: Callable[..., None] | None = None
+    ranges: Ranges = field(default_factory=dict)
+    rules: Sequence[Rule | Fits] = ()
     seeds: int = 10
     quick: Axes = field(default_factory=dict)
     quick_seeds: int = 3
@@ -74,6 +81,17 @@ class Sweep:
     def axes(self) -> Axes:
         """All axes, in the order shape, instance, lane."""
         return {**self.shape, **self.instance, **self.lane}
+
+    def range_of(self, axis: str) -> Range | Words:
+        """What an axis may be."""
+        listed = (*self.axes[axis], *self.quick.get(axis, ()))
+        return self.ranges.get(axis) or assumed(listed)
+
+    def broken(self) -> Broken | None:
+        """Values of this very grid that cannot be, if there are any."""
+        ranges = {axis: self.range_of(axis) for axis in self.axes}
+        found = itertools.chain(outside(self.axes, ranges), against(self.axes, self.rules))
+        return next(found, None)
 
     def with_axes(self, values: Axes) -> "Sweep":
         """The same sweep with the values of some of its axes replaced."""
@@ -122,6 +140,10 @@ class Study:
             unused = set(sweep.axes) - asked
             if unused:
                 raise ValueError(f"{sweep.name}: neither problem nor trial names axes {unused}")
+            for own in (sweep, sweep.with_axes(sweep.quick)):
+                if broken := own.broken():
+                    values = ", ".join(f"{axis}={value}" for axis, value in broken.values.items())
+                    raise ValueError(f"{sweep.name}, {values}: {broken.says}")
 
     def sweep(self, name: str) -> Sweep:
         """The sweep of that name."""
@@ -155,14 +177,38 @@ def available() -> list[str]:
 
 
 def load(name: str) -> Study:
-    """The study of one module in sims/studies; InvalidInput if there is none of that name."""
+    """The study of one module in sims/studies.
+
+    Raises InvalidInput if there is none of that name, and for a module that cannot be imported or
+    defines no study, whatever it raises: that is its author's to mend.
+    """
     if name not in available():
-        raise InvalidInput(f"study {name!r}", "there is no such study", nearest(name, available()))
+        rule = "there is no such study"
+        raise InvalidInput(f"study {shown(name)!r}", rule, nearest(name, available()))
     module, before = f"sims.studies.{name}", set(sys.modules)
-    study = importlib.import_module(module).study
+    try:
+        study = getattr(importlib.import_module(module), "study", None)
+    except (Exception, SystemExit) as error:
+        why = f"it cannot be imported ({type(error).__name__}: {error}{_where(error)})"
+        remedy = f'mend it; for all details: python -c "import {module}"'
+        raise InvalidInput(f"study {name!r}", why, remedy) from error
     own_code.imported_by(module, set(sys.modules) - before)
-    assert isinstance(study, Study)
+    if not isinstance(study, Study):
+        rule = f"the module {module} defines no study"
+        raise InvalidInput(f"study {name!r}", rule, "end it with: study = Study(...)")
     return study
+
+
+def _where(error: BaseException) -> str:
+    """The place in the studies that an error comes from."""
+    if isinstance(error, SyntaxError):
+        return ""  # its own text names the place
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(studies.__path__[0])
+    ]
+    return f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
 
 
 def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
@@ -182,8 +228,7 @@ def points(
     """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
     The id hashes what the numbers depend on: parameters, seed, the key that is drawn from,
-    precision, and the program that computes them (`sims.program`). Raises InvalidInput through
-    `sweep.check`.
+    precision, and the program that computes them (`sims.program`).
     """
     names = names or names_of(study_name)
     named = named_by(names, sweep, precision)
@@ -223,14 +268,9 @@ def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], s
 
 
 def unnamed(study_name: str, sweep: Sweep, seeds: int, first: int = 0) -> list[Point]:
-    """The runs of a sweep's grid before anything is traced: without program, precision and id.
-
-    Raises InvalidInput through `sweep.check`.
-    """
+    """The runs of a sweep's grid before anything is traced: without program, precision and id."""
     out = []
     for params in grid_of(sweep):
-        if sweep.check is not None:
-            sweep.check(**by_name(sweep.check, params))
         for seed in range(first, first + seeds):
             instance = instance_id(study_name, sweep, params, seed)
             out.append(Point("", sweep.name, params, seed, instance))

@@ -15,7 +15,7 @@ from rich.console import Console
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict, judge
-from sims import cost, memory, options, processes, prune, report
+from sims import cost, listing, memory, options, processes, prune, report
 from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.cluster import WorkersLostError
@@ -29,7 +29,8 @@ from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store, write_whole
-from sims.study import Study, available, load, names_of, points, unnamed
+from sims.study import Study, load, names_of, points
+from sims.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -83,8 +84,11 @@ def prepare(
     """The grid, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
     operator = options.check_operator(args.operator_dtype)
-    first = options.check_first_seed(args.first_seed)
-    chosen = grid(study, args.quick, args.seeds, args.set)
+    options.check_folder(args.out, args.study)
+    # The workers of a cluster have memories of their own.
+    memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
+    chosen = grid(study, args.quick, args.seeds, args.set, memory_here)
+    options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
     if operator != "float64" and not any(has_operator(sweep) for sweep, _ in chosen):
         raise InvalidInput(
@@ -93,14 +97,10 @@ def prepare(
             "leave it out",
         )
 
-    # Every point must be one that can be, before anything is traced or compiled.
-    for sweep, seeds in chosen:
-        unnamed(args.study, sweep, seeds, first)
-    options.check_folder(args.out)
     if args.device == "gpu":
         chosen = memory.widened(args.study, chosen)
     if limit is not None:
-        chosen, jobs = memory.bounded(args.study, chosen, jobs, limit)
+        chosen, jobs = memory.bounded(args.study, chosen, jobs, limit, args.memory)
     return chosen, jobs, precision
 
 
@@ -132,14 +132,10 @@ def command(argv: Sequence[str]) -> int:
         return clear(args, console)
     shard = check_shard(args)
     if args.table:
-        console.out(report.markdown_table(args.out, available()), end="", highlight=False)
+        console.out(listing.table(args.out), end="", highlight=False)
         return 0
     if args.list or args.study is None:
-        for name in available():
-            study = load(name)
-            console.print(f"[bold]{name}[/]  {study.title}\n    {study.paper}")
-        console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
-        return 0
+        return listing.print_studies(console)
     check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from matsense import svm
-from matsense.errors import InvalidInput
-from matsense.losses import LOSSES, Loss, check_decreasing, check_loss
+from matsense.losses import LOSSES
 from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.solvers.attention_gd import attention_gd
@@ -247,23 +246,4 @@ def test_chords_are_differences_over_distances(name: str) -> None:
         np.testing.assert_allclose(loss.chord(f, step), rise, rtol=1e-12)
     for delta in (0.0, -1e-300, 1e-18):
         np.testing.assert_allclose(loss.chord(f, jnp.full(3, delta)), loss.slope(f), rtol=1e-12)
-    check_loss(name)
-
-
-def test_bad_input_is_refused_in_one_line() -> None:
-    square = Loss(lambda f: (1 - f) ** 2, lambda f: 2 * (f - 1), lambda f, d: 2 * (f - 1) + d)
-    with pytest.raises(InvalidInput, match="strictly decreasing"):
-        check_decreasing(square, "square")
-    with pytest.raises(InvalidInput, match="known"):
-        check_loss("hinge")
-    for sizes, value in (
-        ((0, 4, 5), "n = 0"),
-        ((3, 1, 5), "T = 1"),
-        ((3, 4, 0), "d = 0"),
-        ((3, 4, 5, 6), "m = 6"),
-        ((3, 4, 5, 0), "m = 0"),
-        ((3, 4, 5, 1, "cube"), "tokens = cube"),
-        ((3, 4, 5, 1, "sphere", "both"), "queries = both"),
-    ):
-        with pytest.raises(InvalidInput, match=value):
-            attention.check_sizes(*sizes)  # type: ignore[arg-type]
+    assert (loss.slope(jnp.linspace(-10.0, 10.0, 401)) < 0).all()  # what the theory supposes

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -28,20 +29,37 @@ def refused(*words: str) -> str:
         (["--set", "alhpa=1"], "alhpa", "did you mean alpha?"),
         (["--set", "symetric.alpha=1"], "symetric", "did you mean symmetric?"),
         (["--set", "symmetric.m=9"], "'m'", "known:"),
+        (["--set", "alpha=1e-300"], "alpha=1e-300", "inverses"),
+        (["--set", "m=9007199254740993"], "m=9007199254740993", "2^53"),
+        (["--set", "n=100000"], "n=100000", "80 GB"),
+        (["--set", "steps=100000000"], "steps=100000000", "give for example steps="),
+        (["--set", "alpha=0.1,,0.2"], "alpha=0.1,,0.2", "leave out the comma"),
+        (["--set", "alpha= "], "alpha=", "--set alpha=0.1,0.5"),
+        (["--set", "alpha=" + ",".join(map(str, range(1, 10**5 + 2)))], "100,001 values", "fewer"),
+        (["--set", "alpha=" + ",".join(map(str, range(1, 30_000)))], "alpha=1,2", "fewer values"),
+        (["--seeds", "1000000000"], "--seeds 1000000000", "give --seeds 5681 or less"),
+        (["--seeds", "1_0"], "'1_0'", "--help"),
+        (["--seeds", "\u0663"], "'\u0663'", "--help"),
+        (["--seeds", 5000 * "9"], "(5000 characters)", "2^53"),
+        (["--first-seed", "2147483647", "--seeds", "2"], "with 2 seeds", "--first-seed 2147483646"),
+        (["--jobs", "1000000"], "--jobs 1000000", "give --jobs -1"),
+        (["--memory", 400 * "9"], "(400 characters)", "give 4G"),
+        (["--memory", "0.0001"], "--memory 0.0001", "give 4G"),
+        (["--memory", "\u0663G"], "--memory \u0663G", "give 4G"),
         (["--set", "alpha"], "alpha", "--set alpha=0.1,0.5"),
         (["--set", "alpha=big"], "alpha=big", "numbers"),
-        (["--set", "k=3.5"], "k=3.5", "whole numbers"),
-        (["--set", "k=2"], "k = 2", "give k >= 3"),
-        (["--set", "symmetric.k=51"], "k = 51", "give k <= 50"),
-        (["--set", "r=0"], "r = 0", "give r = 1"),
-        (["--set", "n=1", "--set", "r=1", "--set", "k=1"], "n = 1", "give n = 2"),
-        (["--set", "alpha=0"], "alpha = 0", "give alpha > 0"),
-        (["--set", "alpha=nan"], "alpha = nan", "give alpha > 0"),
-        (["--set", "eta=-0.1"], "eta = -0.1", "give eta > 0"),
-        (["--set", "steps=0"], "steps = 0", "give steps > 0"),
-        (["--set", "kappa=0.5"], "kappa = 0.5", "give kappa >= 1"),
-        (["--set", "m=0"], "m = 0", "give m >= 1"),
-        (["--set", "balance=0"], "balance = 0", "give balance > 0"),
+        (["--set", "k=3.5"], "k=3.5", "a whole number"),
+        (["--set", "k=2"], "k=2 with r=3", "give for example k=3 or r=2"),
+        (["--set", "symmetric.k=51"], "symmetric.k=51 with n=50", "symmetric.k=50 or n=51"),
+        (["--set", "r=0"], "r=0", "give for example r=3"),
+        (["--set", "n=1", "--set", "r=1", "--set", "k=1"], "n=1", "from 2 to"),
+        (["--set", "alpha=0"], "alpha=0", "give for example alpha=0.1"),
+        (["--set", "alpha=nan"], "alpha=nan", "give for example alpha="),
+        (["--set", "eta=-0.1"], "eta=-0.1", "give for example eta=0.1"),
+        (["--set", "steps=0"], "steps=0", "give for example steps=3000"),
+        (["--set", "kappa=0.5"], "kappa=0.5", "give for example kappa=1.0"),
+        (["--set", "m=0"], "m=0", "give for example m=625"),
+        (["--set", "balance=0"], "balance=0", "give for example balance=0.5"),
         (["--seeds", "0"], "--seeds 0", "give --seeds 1"),
         (["--seeds", "many"], "many", "--help"),
         (["--first-seed", "-1"], "--first-seed -1", "give --first-seed 1000"),
@@ -51,7 +69,7 @@ def refused(*words: str) -> str:
         (["--memory", "lots"], "--memory lots", "give 4G"),
         (["--memory", "0G"], "--memory 0G", "give 4G"),
         (["--memory", "-1G"], "command line", "--help"),
-        (["--memory", "1M"], "--memory 1 MB", "give more than"),
+        (["--memory", "1M"], "--memory 1M", "give --memory 0."),
         (["--operator-dtype", "float16"], "float16", "give --operator-dtype float32"),
         (["--device", "gpu", "--memory", "4G"], "--memory 4G", "leave it out"),
         (["--scheduler", "tcp://[::1]:9"], "--scheduler", "add --backend dask"),
@@ -86,10 +104,64 @@ def test_dask_needs_its_package_and_a_scheduler(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_output_folder_that_is_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("file", "is a file"),
+        ("file/deeper", "is a file"),
+        ("taken", "taken/overparam_gd is a file"),
+        ("loop", "symbolic links"),
+        ("loop/deeper", "symbolic links"),
+        ("nowhere", "is a link to nothing"),
+        ("nowhere/deeper", "is a link to nothing"),
+        ("results", "figure.png is a folder where a result is to be written"),
+        (300 * "x", "too long"),
+        ("/".join(1000 * ["deep"]), "too long"),
+        ("a\0b", "names no folder"),
+        ("", "names no folder"),
+        (" ", "names no folder"),
+        ("\ud800", "no name in UTF-8"),
+        ("\udcff", "no name in UTF-8"),
+        ("~nobody-of-that-name/x", "nobody's home"),
+    ],
+)
+def test_output_folder_that_cannot_be(
+    out: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("mine")
-    assert "is a file" in refused("overparam_gd", "--out", str(tmp_path / "file" / "deeper"))
-    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "overparam_gd").write_text("mine")
+    (tmp_path / "results" / "overparam_gd" / "figure.png").mkdir(parents=True)
+    (tmp_path / "loop").symlink_to("back")
+    (tmp_path / "back").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("nothing")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    message = refused("overparam_gd", "--quick", "--out", out)
+    assert why in message
+    assert "\n" not in message
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert options.folder("~/results") == tmp_path / "results"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "overparam_gd.sweeps", "sims.studies.overparam_gd", "../overparam_gd", "class",
+     "__init__", "overparam_gd/", "overparam-gd", "/etc/passwd", "\ud800", 300 * "x"],
+)  # fmt: skip
+def test_what_is_no_study(name: str) -> None:
+    assert "there is no such study" in refused(name)
+
+
+def test_sizes_that_cannot_exist_are_refused_within_seconds() -> None:
+    start = time.perf_counter()
+    message = refused("attention_svm", "--dry-run", "--set", "d=2000000")
+    assert "d=2000000 with n=6, T=8" in message and "1.34 PB" in message
+    assert time.perf_counter() - start < 10
 
 
 def test_output_folder_that_cannot_be_written(
@@ -177,8 +249,53 @@ def test_a_folder_is_named_as_it_is_called(tmp_path: Path) -> None:
     assert (tree / out / "toy" / "verdict.json").exists()
 
 
-def test_a_folder_whose_name_is_too_long_is_refused() -> None:
-    assert "name another folder" in refused("overparam_gd", "--out", 300 * "x")
+BAD_STUDIES = {
+    "syntax": ("x = = 3", "SyntaxError"),
+    "absent": ("import no_such_module_at_all", "no_such_module_at_all"),
+    "division": ("\n1 / 0", "division.py line 2"),
+    "leaves": ("raise SystemExit(3)", "SystemExit"),
+    "none": ("x = 1", "defines no study"),
+    "wrong": ("study = 3", "defines no study"),
+    "impossible": (
+        toy.STUDY.replace('"alpha": (0.1, 0.05)', '"alpha": (0.1, 0.05, float("nan"))'),
+        "alpha=nan: it is a number",
+    ),
+}
+
+
+def test_bad_studies_are_named_and_the_others_are_listed(tmp_path: Path) -> None:
+    tree = toy.tree(tmp_path)
+    for name, (text, _) in BAD_STUDIES.items():
+        (tree / "sims" / "studies" / f"{name}.py").write_text(text)
+    listed = toy.sweep(tree)
+    assert listed.returncode == 2
+    assert all(name in listed.stdout for name in ("toy", "A toy", *available()))
+    told = listed.stderr.splitlines()
+    assert len(told) == len(BAD_STUDIES)
+    for name, (_, why) in BAD_STUDIES.items():
+        assert [why in line for line in told if f"'{name}'" in line] == [True], told
+    alone = toy.sweep(tree, "division", "--out", "out")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert alone.stderr.splitlines() == [line for line in told if "'division'" in line]
+    assert not (tree / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "null", "[]", "{}", '{"claims": 3}', '{"claims": [{}]}', "\xff", 10**5 * "["]
+)
+def test_a_table_of_damaged_verdicts_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "overparam_gd").mkdir()
+    (tmp_path / "overparam_gd" / "verdict.json").write_text(text, "latin-1")
+    message = refused("--table", "--out", str(tmp_path))
+    assert "overparam_gd/verdict.json: it does not hold verdicts" in message
+    assert "sims.sweep overparam_gd --rejudge" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("out", ["", "nothing", "file"])
+def test_a_table_of_nothing_is_refused_in_one_line(out: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "no study has a verdict.json there" in refused("--table", "--out", str(tmp_path / out))
 
 
 def test_the_device_is_chosen_before_a_study_is_imported(tmp_path: Path) -> None:

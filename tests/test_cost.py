@@ -70,11 +70,14 @@ def test_bytes_of_a_batch_hold_the_instances() -> None:
 def test_a_memory_bound_narrows_blocks_and_refuses_with_the_arithmetic() -> None:
     sweep = load(STUDY).sweep("symmetric")
     wide = memory.heaviest(STUDY, sweep)
-    narrowed = memory._narrowed(STUDY, sweep, wide, wide.total // 2)
+    narrowed = memory._narrowed(STUDY, sweep, wide, wide.total // 2, lambda _: ("", ""))
     assert 1 <= narrowed.instances_wide < sweep.instances_wide
     assert memory.heaviest(STUDY, narrowed).total <= wide.total // 2
-    with pytest.raises(InvalidInput, match=r"one instance .* its 8 lanes .* leave 1 kB for it"):
-        memory._narrowed(STUDY, sweep, wide, 1000)
+    with pytest.raises(
+        InvalidInput,
+        match=r"--memory 2M: .*one instance .* its 8 lanes .* leave 1 kB for it; more$",
+    ):
+        memory._narrowed(STUDY, sweep, wide, 1000, lambda _: ("--memory 2M", "more"))
 
 
 def big(tree: Path) -> None:

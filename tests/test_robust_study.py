@@ -21,37 +21,37 @@ from sims.sweep import command
 
 
 @pytest.mark.parametrize(
-    ("setting", "word"),
+    "setting",
     [
-        ("sensing.p=1.0", "p = 1.0"),
-        ("recovery.p=-0.1", "p = -0.1"),
-        ("laws.law=gausian", "did you mean gaussian"),
-        ("sensing.k=0", "k = 0"),
-        ("sensing.k=21", "k = 21"),
-        ("population.k=2", "k = 2"),
-        ("sensing.eta=0", "eta = 0.0"),
-        ("sensing.eta=1", "eta = 1.0"),
-        ("fixed_rho.rho=1", "rho = 1"),
-        ("fixed_rho.rho=0", "rho = 0"),
-        ("paper_rank.travel=0.2", "rho = -0.5"),
-        ("budget.budget=0.01", "rho = "),
-        ("gaussian.nu=-0.1", "nu = -0.1"),
-        ("laws.scale=inf", "scale = inf"),
-        ("sensing.alpha=1", "alpha = 1.0"),
-        ("sensing.alpha=0", "alpha = 0.0"),
-        ("sensing.kappa=0.5", "kappa = 0.5"),
-        ("methods.method=adam", "method = adam"),
-        ("population.start=warm", "start = warm"),
-        ("blow_up.loss=l3", "loss = l3"),
-        ("sensing.steps=0", "steps = 0"),
+        "sensing.p=1.0",
+        "recovery.p=-0.1",
+        "laws.law=gausian",
+        "sensing.k=0",
+        "sensing.k=21",
+        "population.k=2",
+        "sensing.eta=0",
+        "sensing.eta=1",
+        "fixed_rho.rho=1",
+        "fixed_rho.rho=0",
+        "paper_rank.travel=0.2",
+        "budget.budget=0.01",
+        "gaussian.nu=-0.1",
+        "laws.scale=inf",
+        "sensing.alpha=1",
+        "sensing.alpha=0",
+        "sensing.kappa=0.5",
+        "methods.method=adam",
+        "population.start=warm",
+        "blow_up.loss=l3",
+        "sensing.steps=0",
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
-    setting: str, word: str, tmp_path: Path
+    setting: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInput, match=r"give|did you mean") as caught:
+    with pytest.raises(InvalidInput, match="give for example") as caught:
         command(["robust_subgm", "--quick", "--set", setting, "--out", str(tmp_path / "out")])
-    assert word in str(caught.value)
+    assert str(caught.value).startswith(setting)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from matsense.errors import InvalidInput
 from matsense.operators import Rows
 from matsense.problems import sensing
 
@@ -61,26 +60,3 @@ def test_squared_error_is_exact_near_the_truth() -> None:
     problem = sensing.population(truth)
     assert float(problem.squared_error(X, X)) < 1e-30
     assert float(problem.misfit(X, X)) == float(problem.squared_error(X, X))
-
-
-@pytest.mark.parametrize(
-    ("sizes", "word"),
-    [
-        ({"k": 2}, "k = 2"),
-        ({"k": 41}, "k = 41"),
-        ({"r": 0}, "r = 0"),
-        ({"n1": 1, "k": 1, "r": 1}, "n = 1"),
-        ({"kappa": 0.5}, "kappa = 0.5"),
-        ({"kappa": float("nan")}, "kappa = nan"),
-        ({"m": 0}, "m = 0"),
-        ({"r": 1, "kappa": 3.0}, "kappa = 3.0 at r = 1"),
-    ],
-)
-def test_impossible_sizes_are_refused_with_the_value_and_a_remedy(sizes: dict, word: str) -> None:
-    good = {"n1": 50, "n2": 40, "r": 3, "k": 4, "kappa": 1.0, "m": 100}
-    sensing.check_sizes(**good)
-    sensing.check_sizes(**(good | {"r": 1}))
-    with pytest.raises(InvalidInput, match="give") as caught:
-        sensing.check_sizes(**(good | sizes))
-    assert word in str(caught.value)
-    assert "\n" not in str(caught.value)

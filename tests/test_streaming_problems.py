@@ -6,11 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from matsense.errors import InvalidInput
 from matsense.problems.streaming import (
     Order,
     arrival,
-    check_stream,
     draw,
     signed,
     spectrum,
@@ -83,24 +81,3 @@ def test_a_matrix_of_one_s_own_has_its_truth() -> None:
     sigma = np.linalg.svd(np.asarray(rows), compute_uv=False)
     np.testing.assert_allclose(instance.lambda2, sigma[1] ** 2, rtol=1e-12)
     np.testing.assert_allclose(instance.sin2(instance.v1[:, None]), 0.0, atol=1e-28)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"R": 1.0},
-        {"R": float("nan")},
-        {"n": 5},
-        {"d": 1},
-        {"h": -1},
-        {"h": 12},
-        {"n": 12, "h": 5},
-        {"order": "randm"},
-        {"tail": "flet"},
-    ],
-)
-def test_impossible_streams_are_told(wrong: dict[str, typing.Any]) -> None:
-    right: dict[str, typing.Any] = {"n": N, "d": D, "R": R, "h": 2}
-    check_stream(**right)
-    with pytest.raises(InvalidInput, match=r"; (give|did you mean) "):
-        check_stream(**{**right, **wrong})

@@ -14,33 +14,33 @@ from sims.sweep import command
 
 
 @pytest.mark.parametrize(
-    ("setting", "word"),
+    "setting",
     [
-        ("certificate.R=1", "R = 1"),
-        ("certificate.R=0.5", "R = 0.5"),
-        ("certificate.n=10", "n = 10"),
-        ("certificate.kind=sorted", "order = sorted"),
-        ("certificate.credit=0", "credit = 0"),
-        ("worst.d=1", "d = 1"),
-        ("worst.speed=-1", "speed = -1"),
-        ("diagonal.R=2.5", "R = 2.5"),
-        ("diagonal.R=9", "R = 9"),
-        ("diagonal.m=0", "m = 0"),
-        ("diagonal.d=8", "d = 8"),
-        ("diagonal.starts=0", "starts = 0"),
-        ("gap.C=0", "C = 0"),
-        ("light_gap.R=nan", "R = nan"),
-        ("diagonal.R=nan", "R = nan"),
-        ("mixed.R=inf", "R = inf"),
-        ("gap.grows=2", "grows = 2"),
+        "certificate.R=1",
+        "certificate.R=0.5",
+        "certificate.n=10",
+        "certificate.kind=sorted",
+        "certificate.credit=0",
+        "worst.d=1",
+        "worst.speed=-1",
+        "diagonal.R=2.5",
+        "diagonal.R=9",
+        "diagonal.m=0",
+        "diagonal.d=8",
+        "diagonal.starts=0",
+        "gap.C=0",
+        "light_gap.R=nan",
+        "diagonal.R=nan",
+        "mixed.R=inf",
+        "gap.grows=2",
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
-    setting: str, word: str, tmp_path: Path
+    setting: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInput, match=r"give|did you mean") as caught:
+    with pytest.raises(InvalidInput, match="give for example") as caught:
         command(["streaming_eig", "--quick", "--set", setting, "--out", str(tmp_path / "out")])
-    assert word in str(caught.value)
+    assert str(caught.value).startswith(setting)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 

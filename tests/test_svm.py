@@ -1,13 +1,15 @@
 """Certified max-margin solutions against other solvers, closed forms and their own conditions."""
 
+from collections.abc import Callable
+
 import clarabel
 import jax
 import numpy as np
 import pytest
 from scipy import optimize, sparse
 
-from matsense import svm, svm_general, svm_nuclear
-from matsense.errors import Excluded, Infeasible
+from matsense import svm, svm_general, svm_nuclear, svm_traps
+from matsense.errors import Excluded, Infeasible, InvalidInput
 from matsense.problems import attention
 from matsense.theory import attention as theory
 
@@ -187,3 +189,59 @@ def test_misalignment_resolves_what_a_cosine_cannot() -> None:
     assert np.isclose(theory.misalignment(A, -A), 2.0)
     assert theory.far_out(100.0, 0.06)
     assert not theory.far_out(100.0, 0.04)
+
+
+def _changed(what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An instance of n = 3, T = 4, d = 5 and a choice, with one thing wrong."""
+    n, T, d = {"n": (0, 4, 5), "T": (3, 1, 5), "no T": (3, 0, 5), "d": (3, 4, 0)}.get(
+        what, (3, 4, 5)
+    )
+    X, z, choice = np.ones((n, T, d)), np.ones((n, d)), np.zeros(n, int)
+    if what in ("nan", "inf"):
+        X[0, 1] = float(what)
+    elif what == "queries":
+        z = z[:2]
+    elif what == "choice":
+        choice = choice[:2]
+    elif what == "beyond":
+        choice = choice + 4
+    elif what == "below":
+        choice = choice - 1
+    return X, z, choice
+
+
+WRONG = ("n", "T", "no T", "d", "nan", "inf", "queries", "choice", "beyond", "below")
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("solve", [svm.frobenius, svm_nuclear.nuclear, svm.constraints])
+def test_what_is_no_instance_is_refused_before_a_solver_ends_the_process(
+    solve: Callable[..., object], what: str
+) -> None:
+    with pytest.raises(InvalidInput, match=r"; (give|leave|choose) "):
+        solve(*_changed(what))
+
+
+@pytest.mark.parametrize("what", WRONG[:6])
+def test_sets_of_kept_tokens_need_an_instance(what: str) -> None:
+    X, z, _ = _changed(what)
+    kept = np.zeros(X.shape[:2], bool)
+    for solve in (
+        lambda: svm_general.generalised(X, z, kept),
+        lambda: svm_general.finite_part(X, z, np.ones(X.shape[:2]), kept),
+    ):
+        with pytest.raises(InvalidInput, match=r"; (give|leave) "):
+            solve()
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros((0, 0)), np.full((2, 2), np.nan)])
+def test_no_constraints_are_refused(rows: np.ndarray) -> None:
+    with pytest.raises(InvalidInput, match="one row or more"):
+        svm.least_distance(rows)
+
+
+@pytest.mark.parametrize("inside", [[True, True, True], [False, False, False]])
+def test_nobody_is_left_behind_by_all_or_none(inside: list[bool]) -> None:
+    X, z, best = _changed("nothing")
+    with pytest.raises(InvalidInput, match="some inputs are inside"):
+        svm_traps.left_behind(X, z, best, np.array(inside))

@@ -9,12 +9,10 @@ import pytest
 from scipy import optimize
 
 from matsense import svm, svm_traps
-from matsense.errors import InvalidInput
 from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.solvers.attention_ngd import attention_ngd
 from matsense.trace import linear_ticks, run
-from sims.studies.attention_svm.sweeps import check_equal, check_trap
 from tests.test_attention_paths import small
 
 
@@ -84,10 +82,3 @@ def test_the_sweeps_hold_runs_against_their_traps() -> None:
         q = record.quantities
         assert q["lag"] > 1 or q["best"] == 1
         assert ("own_lag" in q) == (q["best"] == 0)
-
-
-def test_grids_without_traps_to_search_are_refused() -> None:
-    with pytest.raises(InvalidInput, match="n = 11"):
-        check_equal(11, 4, 6)
-    with pytest.raises(InvalidInput, match="n = 1:"):
-        check_trap(1, 4, 6)

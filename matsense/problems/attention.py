@@ -5,13 +5,12 @@ Y_i = +-1, no 1 / sqrt(d), no bias, no mask. With a linear head psi(a) = v^T a t
 gamma_it = Y_i v^T x_it decide which token an input should attend to.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from matsense.errors import InvalidInput, nearest
 from matsense.losses import LOSSES
 from matsense.struct import pytree, static
 
@@ -202,25 +201,3 @@ def permuted(problem: Attention) -> Attention:
     Y = jnp.roll(problem.Y, 1)
     scores = problem.scores * (problem.Y * Y)[:, None]
     return Attention(problem.X, problem.z, Y, scores, problem.loss, problem.head)
-
-
-def check_sizes(
-    n: int, T: int, d: int, m: int = 1, tokens: str = "sphere", queries: str = "cross"
-) -> None:
-    """Raises `InvalidInput` for sizes outside n >= 1, T >= 2, d >= 1, 1 <= m <= d, and unknown
-    kinds of tokens and queries.
-    """
-    kinds = {"tokens": (tokens, get_args(Tokens)), "queries": (queries, get_args(Queries))}
-    for name, (value, known) in kinds.items():
-        if value not in known:
-            raise InvalidInput(f"{name} = {value}", "no such kind", nearest(value, known))
-    rules = [
-        (n < 1, f"n = {n}", "there is at least one input", "give n = 1 or more"),
-        (T < 2, f"T = {T}", "a choice needs two tokens", "give T = 2 or more"),
-        (d < 1, f"d = {d}", "tokens have at least one coordinate", "give d = 1 or more"),
-        (m < 1, f"m = {m}", "K and Q have at least one column", "give m = 1 or more"),
-        (m > d, f"m = {m}", f"K and Q have at most d = {d} columns", f"give m <= {d}"),
-    ]
-    for broken, value, rule, remedy in rules:
-        if broken:
-            raise InvalidInput(value, rule, remedy)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.errors import InvalidInput, nearest
 from matsense.operators import Coordinates, Rows, gaussian, product, transposed_product
-from matsense.problems.sensing import Noise, Sensing, Truth, check_sizes
+from matsense.problems.sensing import Noise, Sensing, Truth
 from matsense.struct import pytree
 
 Law = Literal["gaussian", "constant", "rademacher", "student", "cauchy", "adversarial"]
@@ -207,26 +207,3 @@ def check_law(law: str) -> None:
     """Raises `InvalidInput` for an outlier law that there is not."""
     if law not in LAWS:
         raise InvalidInput(f"law = {law}", "there is no such outlier law", nearest(law, LAWS))
-
-
-def check_corruption(
-    d: int,
-    r: int,
-    k: int,
-    m: int,
-    p: float,
-    scale: float,
-    nu: float,
-    law: str,
-    kappa: float,
-) -> None:
-    """Raises `InvalidInput` for sizes of no instance, p outside [0, 1), scale or nu below 0."""
-    check_sizes(d, d, r, k, kappa, m)
-    check_law(law)
-    if not 0 <= p < 1:
-        raise InvalidInput(f"p = {p}", "the share of outliers lies in [0, 1)", "give 0 <= p < 1")
-    for name, value in (("scale", scale), ("nu", nu)):
-        if not (value >= 0 and math.isfinite(value)):
-            raise InvalidInput(
-                f"{name} = {value}", "a noise level is finite and not negative", f"give {name} >= 0"
-            )

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from matsense.errors import InvalidInput
 from matsense.struct import pytree, static
 
 
@@ -83,17 +82,3 @@ def mixed(
     v1 = jnp.concatenate([jnp.reshape(k, 1), present, jnp.zeros(tail)]) / jnp.sqrt(k * k + k)
     x = jnp.zeros(d).at[:2].set(1.0)
     return SparseStream(columns, values, v1, jnp.asarray(R, float), jnp.ones(()), x, d)
-
-
-def check_hard(d: int, R: float, m: int, most: int) -> None:
-    """Raises `InvalidInput` for sizes that no such instance has."""
-    rules = [
-        (not R > 1, f"R = {R}", "v1 is only defined by a gap R > 1", "give R > 1"),
-        (most < R, f"R = {R}", f"there is room for most = {most} rows", f"give R <= {most}"),
-        (int(R) != R, f"R = {R}", "R counts rows", f"give R = {max(round(R), 2)}"),
-        (m < 1, f"m = {m}", "every other coordinate has at least one row", "give m = 1 or more"),
-        (d < most + 2, f"d = {d}", f"most = {most} needs a tail beside it", f"give d > {most + 1}"),
-    ]
-    for broken, value, rule, remedy in rules:
-        if broken:
-            raise InvalidInput(value, rule, remedy)

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from matsense.errors import InvalidInput
 from matsense.factors import LowRank
 from matsense.operators import Coordinates, Form, Gram, Population, Rows, gaussian
 from matsense.struct import pytree
@@ -121,33 +120,3 @@ def measured(
     operator, adjoint = gaussian(key_rows, m, Coordinates(shape, symmetric), form, xi)
     noiseless = isinstance(noise, float) and noise == 0.0
     return Sensing(truth, operator, None if noiseless else Noise(adjoint, jnp.sum(xi**2)))
-
-
-def check_sizes(n1: int, n2: int, r: int, k: int, kappa: float, m: int | None = None) -> None:
-    """Raises `InvalidInput` for sizes outside 1 <= r <= k <= min(n1, n2), n >= 2, kappa, m >= 1.
-
-    With r = 1 kappa = sigma_1 / sigma_r is 1: there is no other value that an instance could have.
-    """
-    n = min(n1, n2)
-    rules = [
-        (n < 2, f"n = {n}", "a matrix needs n >= 2", "give n = 2 or more"),
-        (r < 1, f"r = {r}", "the rank of the truth is at least 1", "give r = 1 or more"),
-        (k < r, f"k = {k}", f"the search rank must not be below r = {r}", f"give k >= {r}"),
-        (k > n, f"k = {k}", f"a factor has at most min(n1, n2) = {n} columns", f"give k <= {n}"),
-        (
-            not (kappa >= 1 and math.isfinite(kappa)),
-            f"kappa = {kappa}",
-            "kappa = sigma_1 / sigma_r is finite and at least 1",
-            "give kappa >= 1",
-        ),
-        (
-            r == 1 and kappa != 1,
-            f"kappa = {kappa} at r = 1",
-            "one singular value has kappa = 1",
-            "give kappa = 1 or r >= 2",
-        ),
-        (m is not None and m < 1, f"m = {m}", "at least one measurement is needed", "give m >= 1"),
-    ]
-    for broken, value, rule, remedy in rules:
-        if broken:
-            raise InvalidInput(value, rule, remedy)

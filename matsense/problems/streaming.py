@@ -4,13 +4,12 @@ Setting of [kacham2024] and [price2024]: lambda_i are the eigenvalues of
 A^T A, R = lambda_1 / lambda_2, v1 the top right singular vector. Rows are never centred.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from matsense.errors import InvalidInput, nearest
 from matsense.struct import pytree
 
 Order = Literal["random", "energy", "ascending", "descending", "signs", "blocks", "given"]
@@ -152,24 +151,3 @@ def reordered(instance: Stream, key: PRNGKeyArray, order: Order) -> Stream:
     """The same rows in another order of arrival: v1 and the eigenvalues stay."""
     rows = instance.rows[arrival(key, instance, order)]
     return Stream(rows, instance.v1, instance.lambda1, instance.lambda2)
-
-
-def check_stream(
-    n: int, d: int, R: float, h: int = 0, order: str = "random", tail: str = "flat"
-) -> None:
-    """Raises `InvalidInput` for R <= 1, sizes that no stream has, and unknown orders and tails."""
-    kinds = {"order": (order, get_args(Order)), "tail": (tail, get_args(Tail))}
-    for name, (value, known) in kinds.items():
-        if value not in known:
-            raise InvalidInput(f"{name} = {value}", f"no such {name}", nearest(value, known))
-    rules = [
-        (not R > 1, f"R = {R}", "v1 is only defined by a gap R > 1", "give R > 1"),
-        (d < 2, f"d = {d}", "a gap needs two coordinates", "give d = 2 or more"),
-        (n < d, f"n = {n}", f"a spectrum of d = {d} values needs as many rows", f"give n >= {d}"),
-        (h < 0, f"h = {h}", "the number of heavy rows is not negative", "give h = 0 or more"),
-        (h > n - d, f"h = {h}", f"n = {n} rows hold d = {d} light ones", f"give h <= {n - d}"),
-        (h > d - 1, f"h = {h}", "heavy rows have orthonormal tails", f"give h <= {d - 1}"),
-    ]
-    for broken, value, rule, remedy in rules:
-        if broken:
-            raise InvalidInput(value, rule, remedy)

@@ -1,77 +1,62 @@
 """The grids of `attention_svm`; `permuted`, `anywhere` and `autograd` are controls."""
 
-import math
-from typing import Any
+from typing import Any, get_args
 
-from matsense.errors import InvalidInput
-from matsense.losses import check_loss
-from matsense.problems.attention import check_sizes
+from matsense.losses import LOSSES
+from matsense.problems.attention import Queries, Tokens
+from sims.ranges import STEPS, Fits, Range, Rule, one_of, real, switch, whole
 from sims.studies.attention_svm import stages, trials
 from sims.study import Sweep
 
-
-def check(
-    n: int,
-    T: int,
-    d: int,
-    m: int = 1,
-    loss: str = "logistic",
-    tokens: str = "sphere",
-    queries: str = "cross",
-    steps: int = 1,
-    first: int = 1,
-    eta: float = 1.0,
-    kappa: float = 1.0,
-    depth: float = 1.0,
-    schatten: int = 2,
-    sets: int = 1,
-    choice: int = 0,
-    left: int = 0,
-    longest: float = 1.0,
-    equal: int = 1,
-) -> None:
-    """Raises InvalidInput for a point of a grid that cannot be an instance and a run."""
-    check_sizes(n, T, d, m, tokens, queries)
-    check_loss(loss)
-    lengths = {"eta": eta, "longest": longest, "depth": depth}
-    positive = {"steps": steps, "kappa": kappa, **lengths}
-    for name, value in positive.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise InvalidInput(f"{name} = {value}", "it must be positive", f"give {name} > 0")
-    for name, length in lengths.items():
-        if length > LONGEST:
-            rule = "norms that grow by it are squared, which must be a number"
-            raise InvalidInput(f"{name} = {length}", rule, f"give {name} <= {LONGEST:g}")
-    allowed = {"schatten": (schatten, (1, 2)), "sets": (sets, (0, 1)), "equal": (equal, (0, 1))}
-    for name, (value, known) in allowed.items():
-        if value not in known:
-            raise InvalidInput(f"{name} = {value}", f"it is one of {known}", f"give {name}=1")
-    if not 0 < first <= steps:
-        raise InvalidInput(f"first = {first}", f"it is 1 to steps = {steps}", "give a smaller one")
-    if choice < 0:
-        raise InvalidInput(f"choice = {choice}", "choices are numbered from 0", "give choice=0")
-    if not 0 <= left < n:
-        raise InvalidInput(f"left = {left}", f"inputs are 0 to {n - 1}", "give left=0")
-    if kappa > 500:
-        rule = "exp(-kappa) must be a number, with room"
-        raise InvalidInput(f"kappa = {kappa}", rule, "give kappa <= 500")
+# The authors' sizes of the convergence experiment, and small ones for long runs and paths.
+AUTHORS = {"n": (6,), "T": (8,), "d": (10,)}
+SMALL = {"n": (3,), "T": (4,), "d": (6,)}
+STEP = {"eta": (0.1,)}
+# Lengths: W = eta t, its logits and the squares of its norm stay far from 0 and from 1e308.
+SHORTEST, LONGEST = 1e-100, 1e100
+MOST_INPUTS = 10
+# Numbers of choices are folded into keys, which takes 32 bits; one is added to them.
+MOST_CHOICES = 2**32 - 2
 
 
-def check_equal(n: int, T: int, d: int, steps: int = 1, eta: float = 1.0) -> None:
-    """`check`, and few enough inputs that all their sets can be tried as traps."""
-    check(n, T, d, steps=steps, eta=eta)
-    if n > MOST_INPUTS:
-        rule = f"all 2^n sets of inputs are tried as traps, with n <= {MOST_INPUTS}"
-        raise InvalidInput(f"n = {n}", rule, f"give equal.n={MOST_INPUTS} or less")
+def length(what: str) -> Range:
+    """The lengths that norms may grow by."""
+    return real(what, SHORTEST, LONGEST, why="norms that grow by it are squared")
 
 
-def check_trap(
-    n: int, T: int, d: int, steps: int = 1, eta: float = 1.0, depth: float = 1.0, left: int = 0
-) -> None:
-    """`check`, and two inputs or more: one is left out."""
-    check(n, T, d, steps=steps, eta=eta, depth=depth, left=left)
-    if n < 2:
-        raise InvalidInput(f"n = {n}", "one input is left out of several", "give trap.n=2 or more")
+RANGES = {
+    "n": whole("the number of inputs"),
+    "T": whole("the number of tokens of an input, of which one is chosen,", 2),
+    "d": whole("the number of a token's coordinates"),
+    "m": whole("the number of columns of K and Q"),
+    "loss": one_of("a smooth decreasing loss of the margin", tuple(sorted(LOSSES))),
+    "tokens": one_of("the law of the tokens", get_args(Tokens)),
+    "queries": one_of("the kind of queries", get_args(Queries)),
+    "steps": STEPS,
+    "first": STEPS,
+    "eta": length("a step size"),
+    "longest": length("the longest step"),
+    "depth": length("the smallest margin of a start"),
+    "kappa": real("a norm in units of ||W_mm||", SHORTEST, 500, why="exp(-kappa) is a number"),
+    "schatten": whole("the Schatten norm", 1, 2, "nuclear or Frobenius"),
+    "sets": switch("asking for sets of kept tokens"),
+    "equal": switch("equal scores"),
+    "choice": whole("the number of a choice", 0, MOST_CHOICES, "choices are numbered from 0"),
+    "left": whole("the number of the input that is left out", 0, why="inputs are numbered from 0"),
+}
+RULES = (
+    Rule("K and Q have at most d columns, m <= d", lambda m, d: m <= d),
+    Rule(
+        "the first look is not after the last, first <= steps", lambda first, steps: first <= steps
+    ),
+    Rule("the input that is left out is one of n, left < n", lambda left, n: left < n),
+    Fits(
+        "the constraints of a reference, n (T - 1) matrices,", lambda n, T, d: n * (T - 1) * d * d
+    ),
+)
+# All sets of inputs are tried as traps.
+EQUAL_RANGES = {**RANGES, "n": whole("the number of inputs", 1, MOST_INPUTS, "2^n sets are tried")}
+TRAP_RANGES = {**RANGES, "n": whole("the number of inputs", 2, why="one is left out of several")}
 
 
 def sweep(name: str, problem: Any, trial: Any, after: Any, **groups: Any) -> Sweep:
@@ -81,17 +66,16 @@ def sweep(name: str, problem: Any, trial: Any, after: Any, **groups: Any) -> Swe
         problem,
         trial,
         after=after,
-        **{"check": check, "instances_wide": 10, "lanes_wide": 1, "quick_seeds": 10, **groups},
+        **{
+            "ranges": RANGES,
+            "rules": RULES,
+            "instances_wide": 10,
+            "lanes_wide": 1,
+            "quick_seeds": 10,
+            **groups,
+        },
     )
 
-
-# The authors' sizes of the convergence experiment, and small ones for long runs and paths.
-AUTHORS = {"n": (6,), "T": (8,), "d": (10,)}
-SMALL = {"n": (3,), "T": (4,), "d": (6,)}
-STEP = {"eta": (0.1,)}
-# Largest step: W = eta t, its logits and the squares of its norm stay far below 1e308.
-LONGEST = 1e100
-MOST_INPUTS = 10
 
 sweeps = (
     sweep(
@@ -158,7 +142,7 @@ sweeps = (
         trials.equal_scores,
         trials.ngd_trial,
         stages.equal_descent,
-        check=check_equal,
+        ranges=EQUAL_RANGES,
         shape={**AUTHORS, "steps": (10_000,)},
         lane=STEP,
         seeds=200,
@@ -181,7 +165,7 @@ sweeps = (
         trials.equal_scores,
         trials.trap_trial,
         stages.trapped,
-        check=check_trap,
+        ranges=TRAP_RANGES,
         shape={**AUTHORS, "steps": (10_000,)},
         lane={"left": tuple(range(6)), "depth": (100.0,), **STEP},
         seeds=50,

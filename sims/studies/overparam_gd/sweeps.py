@@ -1,40 +1,50 @@
 """The grids of `overparam_gd`: eight sweeps, two of them controls."""
 
-import math
 from typing import Any
 
-from matsense.errors import InvalidInput
-from matsense.problems import sensing
+from matsense.operators import cheaper_form
+from sims.ranges import FOURTH, STEPS, Fits, Ranges, Rule, positive, real, whole
 from sims.studies.overparam_gd import trials
 from sims.study import Sweep
 
+RANGES: Ranges = {
+    "n": whole("the side of a matrix", 2),
+    "n1": whole("the side of a matrix", 2),
+    "n2": whole("the side of a matrix", 2),
+    "r": whole("the rank of the truth"),
+    "k": whole("the search rank"),
+    "m": whole("the number of measurements"),
+    "kappa": real("the condition number sigma_1 / sigma_r", 1, FOURTH[1]),
+    "alpha": positive("the size of a start", FOURTH),
+    "eta": positive("a step size"),
+    "steps": STEPS,
+    "balance": positive("beta^2 of the modified step, in units of sigma_r"),
+    "trigger": positive("the level of the modified step, in units of sigma_r"),
+}
 
-def check(
-    r: int,
-    k: int,
-    kappa: float,
-    alpha: float,
-    eta: float,
-    steps: int,
-    n: int | None = None,
-    n1: int | None = None,
-    n2: int | None = None,
-    m: int = 1,
-    balance: float = 1.0,
-    trigger: float = 1.0,
-) -> None:
-    """Raises InvalidInput for a point of a grid that cannot be an instance and a start."""
-    sensing.check_sizes(n1 or n or 0, n2 or n or 0, r, k, kappa, m)
-    positive = {
-        "alpha": alpha,
-        "eta": eta,
-        "steps": steps,
-        "balance": balance,
-        "trigger": trigger,
-    }
-    for name, value in positive.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise InvalidInput(f"{name} = {value}", "it must be positive", f"give {name} > 0")
+
+def held(m: int, p: int, steps: int) -> int:
+    """Entries of an operator's matrix on a space of dimension p."""
+    return p * (p if cheaper_form(m, p, steps * trials.LANES) == "gram" else m)
+
+
+# Trials that record every 50th step.
+DENSE = {**RANGES, "steps": whole("the number of steps", 1, 10**7, "every 50th is recorded")}
+OPERATOR = "the measurement operator"
+RULES = (
+    Rule("the search rank is not below the rank of the truth, k >= r", lambda k, r: k >= r),
+    Rule("a factor has at most n columns, k <= n", lambda k, n: k <= n),
+    Rule("a factor has at most n1 columns, k <= n1", lambda k, n1: k <= n1),
+    Rule("a factor has at most n2 columns, k <= n2", lambda k, n2: k <= n2),
+    Rule(
+        "one singular value has kappa = 1, another kappa needs r >= 2",
+        lambda r, kappa: kappa == 1 or r >= 2,
+    ),
+    Fits("a matrix", lambda n: n * n),
+    Fits("a matrix", lambda n1, n2: n1 * n2),
+    Fits(OPERATOR, lambda m, n, steps: held(m, n * (n + 1) // 2, steps)),
+    Fits(OPERATOR, lambda m, n1, n2, steps: held(m, n1 * n2, steps)),
+)
 
 
 def padded_width(k: int, n: int = 10**9, n1: int = 10**9, n2: int = 10**9) -> int:
@@ -43,7 +53,7 @@ def padded_width(k: int, n: int = 10**9, n1: int = 10**9, n2: int = 10**9) -> in
 
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
-    """A sweep of this study: common block sizes, padding and checks."""
+    """A sweep of this study: common block sizes, padding and ranges."""
     lane = {"eta": (0.1,), **groups.pop("lane")}
     # A dense operator should stay in cache while its lanes use it, so it has its block alone.
     alone = "m" in groups["instance"]
@@ -53,7 +63,8 @@ def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
         trial,
         lane=lane,
         padded={"width": padded_width},
-        check=check,
+        ranges=RANGES if trial is trials.symmetric_trial else DENSE,
+        rules=RULES,
         instances_wide=1 if alone else 5,
         **{"lanes_wide": trials.LANES, **groups},
     )

@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-from matsense.errors import InvalidInput
-from matsense.problems.corruption import LAWS, check_corruption
-from matsense.theory import robust as theory
+from matsense.problems.corruption import LAWS
+from sims.ranges import FOURTH, STEPS, Fits, Rule, one_of, positive, real, whole
 from sims.studies.robust_subgm import trials
 from sims.study import Sweep
 
@@ -16,59 +15,81 @@ ETA, BUDGET = 0.3, 0.65
 METHODS = ("tied", "noiseless", "polyak", "scaled", "l2")
 
 
-def check(
-    d: int,
-    m: int,
-    r: int = 3,
-    k: int | None = None,
-    law: str = "gaussian",
-    p: float = 0.0,
-    scale: float = 0.0,
-    nu: float = 0.0,
-    kappa: float = 1.0,
-    alpha: float = 0.1,
-    eta: float = ETA,
-    budget: float | None = None,
-    travel: float | None = None,
-    rho: float | None = None,
-    steps: int = 1,
-    method: str = "tied",
-    start: str = "spectral",
-    loss: str = "l1",
-) -> None:
-    """Raises InvalidInput for a point of a grid that cannot be an instance and a method."""
-    check_corruption(d, r, r if k is None else k, m, p, scale, nu, law, kappa)
-    for name, value, known in (
-        ("method", method, METHODS),
-        ("start", start, ("spectral", "random")),
-        ("loss", loss, ("l1", "l2")),
-    ):
-        if value not in known:
-            raise InvalidInput(f"{name} = {value}", "there is none of that name", f"give {known}")
-    for name, number in (("alpha", alpha), ("steps", steps)):
-        if not (number > 0 and math.isfinite(number)):
-            raise InvalidInput(f"{name} = {number}", "it must be positive", f"give {name} > 0")
-    if not 0 < eta < 1:
-        raise InvalidInput(f"eta = {eta}", "the step size lies in (0, 1)", "give 0 < eta < 1")
-    if budget is not None:
-        if not alpha < 1:
-            raise InvalidInput(
-                f"alpha = {alpha}", "rho is tied to log(1/alpha), so alpha < 1", "give alpha < 1"
-            )
-        rho = float(theory.tied_rho(eta, budget, kappa, alpha))
-    if travel is not None:
-        rho = 1 - eta / travel if travel else -math.inf
-    if rho is not None and not 0 < rho < 1:
-        remedy = (
-            "give 0 < rho < 1" if budget is travel is None else "give a larger travel or budget"
-        )
-        raise InvalidInput(f"rho = {rho:g}", "rho = 1 - eta / travel lies in (0, 1)", remedy)
+RANGES = {
+    "d": whole("the side of the truth", 2),
+    "r": whole("the rank of the truth"),
+    "k": whole("the search rank"),
+    "m": whole("the number of measurements"),
+    "law": one_of("the law of the outliers", LAWS),
+    "p": real("the share of outliers", 0, 1, open_most=True),
+    "scale": real("the size of the outliers", 0, FOURTH[1]),
+    "nu": real("the size of the dense noise", 0, FOURTH[1]),
+    "kappa": real("the condition number sigma_1 / sigma_r", 1, FOURTH[1]),
+    "alpha": positive("the size of a start", FOURTH),
+    "eta": real("a step size in units of 1 / sigma_1", FOURTH[0], 1, open_most=True),
+    "rho": real("the decay of the steps", 0, 1, open_least=True, open_most=True),
+    "budget": positive("the constant of the tie", FOURTH),
+    "travel": positive("the sum of all steps", FOURTH),
+    "steps": STEPS,
+    "method": one_of("a method", METHODS),
+    "start": one_of("a start", ("spectral", "random")),
+    "loss": one_of("a loss", ("l1", "l2")),
+}
+
+
+def decays(eta: float, travel: float) -> bool:
+    """Whether rho = 1 - eta / travel lies in (0, 1)."""
+    return 0 < 1 - eta / travel < 1
+
+
+def is_tied(eta: float, budget: float, kappa: float, alpha: float) -> bool:
+    """Whether the travel budget kappa log(1/alpha) leaves a decay."""
+    return alpha < 1 and decays(eta, budget * kappa * math.log(1 / alpha))
+
+
+RULES = (
+    Rule("the search rank is not below the rank of the truth, k >= r", lambda k, r: k >= r),
+    Rule("the rank is at most the side, r <= d", lambda r, d: r <= d),
+    Rule("a factor has at most d columns, k <= d", lambda k, d: k <= d),
+    Rule(
+        "one eigenvalue has kappa = 1, another kappa needs r >= 2",
+        lambda r, kappa: kappa == 1 or r >= 2,
+    ),
+    Rule("steps decay over a travel that exceeds eta", decays),
+    Rule(
+        "steps decay over the travel budget kappa log(1/alpha): alpha < 1, and it exceeds eta",
+        is_tied,
+    ),
+    Rule(
+        "the wrong matrix of the adversarial law lies on other axes, so d >= 2 r",
+        lambda law, d, r: law != "adversarial" or d >= 2 * r,
+    ),
+    Fits("the measurement operator", lambda m, d: m * d * (d + 1) // 2),
+)
+# A truth with the paper's three eigenvalues; its methods are tied to alpha.
+PAPER_RANK = len(trials.PAPER_SPECTRUM)
+PAPER_RANGES = {
+    **RANGES,
+    "d": whole("the side of the truth", PAPER_RANK, why="its rank is 3"),
+    "k": whole("the search rank", PAPER_RANK, why="the rank of the truth is 3"),
+}
+PAPER_RULES = (
+    *RULES,
+    Rule(
+        "the travel of a method is tied to log(1/alpha), so alpha < 1",
+        lambda method, alpha: alpha < 1,
+    ),
+    Rule(
+        f"the wrong matrix of the adversarial law lies on other axes, so d >= {2 * PAPER_RANK}",
+        lambda law, d: law != "adversarial" or d >= 2 * PAPER_RANK,
+    ),
+)
 
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
     """A sweep of this study: one instance a block, since its operator should stay in cache."""
-    groups = {"seeds": 8, **groups}
-    return Sweep(name, problem, trial, check=check, instances_wide=1, **groups)
+    groups = {"seeds": 8, "ranges": RANGES, "rules": RULES, **groups}
+    return Sweep(name, problem, trial, instances_wide=1, **groups)
 
 
 def outliers(**changes: Any) -> dict[str, tuple[Any, ...]]:
@@ -105,6 +126,8 @@ def paper_sweep(name: str, **changes: Any) -> Sweep:
         shape={"d": (20,), "steps": (10_000,)},
         instance={"m": (500,), "law": ("gaussian",)},
         lane=outliers(**{**PAPER_LANES, **changes}),
+        ranges=PAPER_RANGES,
+        rules=PAPER_RULES,
         lanes_wide=12,
         seeds=5,
         quick={"travel": (32.0, 52.0), "steps": (3000,)},
@@ -296,6 +319,8 @@ sweeps = (
             "method": ("tied", "polyak", "scaled", "l2"),
         },
         lane=outliers(p=(0.1,), alpha=(1e-5,), travel=(16.0,)),
+        ranges=PAPER_RANGES,
+        rules=PAPER_RULES,
         seeds=3,
         quick={"method": ("tied", "l2"), "steps": (2000,)},
         quick_seeds=1,

@@ -60,7 +60,11 @@ def energy(p: Params) -> float:
 
 
 def heavy(p: Params) -> float:
-    """||a||^2 d ln d / ||A||_F^2 of its heavy rows, which are heavy if it is 1 or more."""
+    """||a||^2 d ln d / ||A||_F^2 of its heavy rows, which are heavy if it is 1 or more; 0 if there
+    are none.
+    """
+    if p["h"] == 0:
+        return 0.0
     return (2 * p["share"] * p["R"] / p["h"] + 1) * level_of(p["d"]) / energy(p)
 
 

@@ -1,13 +1,10 @@
 """Sweeps of methods with bounded memory: block power, sketches, kept rows."""
 
-import math
 from typing import Any
 
-from matsense.errors import InvalidInput, nearest
-from matsense.problems.streaming import check_stream
-from matsense.solvers.block_power import check_blocks
+from sims.ranges import Fits, Ranges, Rule, one_of, positive, real, switch, whole
 from sims.studies.streaming_eig import power_trials
-from sims.studies.streaming_eig.oja_sweeps import check_switch
+from sims.studies.streaming_eig.oja_sweeps import GAP, ORDERS, ROWS
 from sims.study import Sweep
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
@@ -16,91 +13,88 @@ SKETCHED = (4.0, 5.7, 8.0, 11.3, 16.0, 22.6, 32.0, 45.0, 64.0)
 KINDS = ("mixed", "heavy-tailed", "shared", "special")
 
 
-def check(
-    n: int = 0,
-    d: int = 2,
-    R: float = 2.0,
-    h: int = 0,
-    order: str = "random",
-    share: float = 0.5,
-    carriers: float = 1.0,
-    method: str = "oracle",
-    blocks: int = power_trials.BLOCKS,
-    l: int = 8,  # noqa: E741 - the papers' letter
-    belief: float = 1.0,
-    chunk: int = 1,
-    tail: int = 0,
-    trials: int = 2,
-    grouped: float = 0.0,
-) -> None:
-    """Raises InvalidInput for a point of a grid that cannot be an instance and a pass over it."""
-    check_gap(R)
-    check_switch("grouped", grouped)
-    if l < 1:
-        raise InvalidInput(f"l = {l}", "a sketch has a row or more", "give l = 1 or more")
-    check_stream(n, tail or d, R, h, order)
-    check_blocks(n, blocks)
-    if method not in power_trials.METHODS:
-        rule = "there is no such method"
-        raise InvalidInput(f"method = {method}", rule, nearest(method, power_trials.METHODS))
-    if not 0 <= share <= 1:
-        raise InvalidInput(f"share = {share}", "a share of the energy", "give 0 to 1")
-    if not d / n <= carriers <= 1:
-        rule = f"the share of the rows along v1, of d = {d} rows or more"
-        raise InvalidInput(f"carriers = {carriers}", rule, f"give {d / n:g} to 1")
-    if not (belief > 0 and math.isfinite(belief)):
-        rule = "it must be positive and finite"
-        raise InvalidInput(f"belief = {belief}", rule, "give belief > 0")
-    if not 0 <= tail <= d:
-        raise InvalidInput(f"tail = {tail}", f"at most d = {d} coordinates", f"give 0 to {d}")
-    if chunk < 1:
-        raise InvalidInput(f"chunk = {chunk}", "a chunk has a row or more", "give 1 or more")
-    if trials < 2:
-        raise InvalidInput(f"trials = {trials}", "a mean has an error from 2 on", "give 2 or more")
-
-
-def check_memory(
-    h: int = 1,
-    R: float = 2.0,
-    d: int | None = None,
-    q: int = 1,
-    s: float = 1.0,
-    kind: str = "mixed",
-    n: int | None = None,
-    sets: int = 1,
-    foreign: float = 0.0,
-    keeps: float = 0.0,
-) -> None:
-    """Raises InvalidInput for a memory instance, a kept share or a subset that cannot be."""
-    check_gap(R)
-    check_switch("foreign", foreign)
-    check_switch("keeps", keeps)
-    if h < 1 or (d is not None and h > d - 1):
-        most = "" if d is None else f" to {d - 1}"
-        raise InvalidInput(f"h = {h}", "heavy rows have orthonormal tails", f"give 1{most}")
-    if n is not None and d is not None:
-        check_stream(n, d, R, 10)
-    if not 0 < s <= 1:
-        raise InvalidInput(f"s = {s}", "the share of the rows that is kept", "give 0 < s <= 1")
-    if round(s * h) < 1:
-        raise InvalidInput(f"s = {s}", f"it keeps none of h = {h} rows", f"give {1 / h:g} or more")
-    if kind not in KINDS:
-        raise InvalidInput(f"kind = {kind}", "there is no such kind", nearest(kind, KINDS))
-    for name, count in {"q": q, "sets": sets}.items():
-        if count < 1:
-            raise InvalidInput(f"{name} = {count}", "there is one or more", "give 1 or more")
-
-
-def check_gap(R: float) -> None:
-    """Raises InvalidInput unless 1 < R < infinity."""
-    if not (R > 1 and math.isfinite(R)):
-        raise InvalidInput(f"R = {R}", "v1 is only defined by a gap R > 1", "give a finite R > 1")
+SHARE = "the share of the energy along v1 that heavy rows hold"
+RANGES: Ranges = {
+    "n": whole("the number of rows", power_trials.BLOCKS, why="a pass has as many blocks"),
+    "d": whole("the number of coordinates", 2),
+    "R": GAP,
+    "h": whole("the number of heavy rows", 0),
+    "order": one_of("an order of the rows", ORDERS),
+    "share": real(SHARE, 0, 1),
+    "carriers": real("the share of the rows along v1", 0, 1, open_least=True),
+    "method": one_of("a method", power_trials.METHODS),
+    "blocks": whole("the number of blocks"),
+    "l": whole("the number of rows of a sketch"),
+    "belief": positive("what is believed of ||A||_F^2, in units of it"),
+    "chunk": whole("the number of rows that are read at once"),
+    "tail": whole("the number of coordinates that hold the energy, with 0 all,", 0),
+    "trials": whole("the number of trials", 2, why="a mean has an error from 2 on"),
+    "grouped": switch("rows grouped by their energy"),
+}
+# A mini-batch is the tenth part of a block. Rates are powers of 2, one for each lane, in the room
+# of a sketch of l rows: their largest must be a number.
+LEAST_BATCHED, MOST_RATES = 10 * power_trials.BLOCKS, 250
+COMMON = (
+    Rule("there are at most as many blocks as rows, blocks <= n", lambda blocks, n: blocks <= n),
+    Rule(
+        f"mini-batches have a row or more from n = {LEAST_BATCHED} on",
+        lambda method, n: method != "minibatch" or n >= LEAST_BATCHED,
+    ),
+    Rule(
+        f"rates are 2 powers of 2 or more in the room of 2 l rows, l = 2 to {MOST_RATES}",
+        lambda method, l: method != "rates" or 2 <= l <= MOST_RATES,  # noqa: E741
+    ),
+    Rule(
+        "the rows along v1 are at least d of n, carriers >= d / n",
+        lambda carriers, d, n: carriers >= d / n,
+    ),
+    Rule(
+        "heavy rows with orthonormal tails stand beside d light ones, h < d and h + d <= n",
+        lambda h, d, n: h < d and h + d <= n,
+    ),
+    ROWS,
+)
+RULES = (*COMMON, Rule("a spectrum of d values needs as many rows, n >= d", lambda n, d: n >= d))
+SKETCH_RULES = (
+    *COMMON,
+    Rule(
+        "a spectrum of d values, or of `tail`, needs as many rows",
+        lambda n, d, tail: n >= (tail or d),
+    ),
+    Rule(
+        "the energy is in all d coordinates (tail = 0) or in 2 to d of them",
+        lambda tail, d: tail == 0 or 2 <= tail <= d,
+    ),
+)
+# Instances of memory (`matsense.problems.memory_streams`), and subsets of rows.
+MEMORY_RANGES: Ranges = {
+    **RANGES,
+    "n": whole("the number of rows"),
+    "h": whole("the number of heavy rows"),
+    "q": whole("the number of a tail's coordinates"),
+    "s": real("the share of the rows that is kept", 0, 1, open_least=True),
+    "kind": one_of("a kind of rows", KINDS),
+    "sets": whole("the number of subsets"),
+    "foreign": switch("subsets of another matrix"),
+    "keeps": switch("keeping the row that matters"),
+}
+MEMORY_RULES = (
+    Rule("heavy rows have orthonormal tails, h < d", lambda h, d: h < d),
+    Rule("one of the h rows or more is kept, round(s h) >= 1", lambda s, h: round(s * h) >= 1),
+    Rule(
+        "ten heavy rows with orthonormal tails stand beside d light ones, d >= 11 and n >= d + 10",
+        lambda n, d: d > 10 and n >= d + 10,
+    ),
+    ROWS,
+    Fits("the heavy rows", lambda h, d: h * d),
+    Fits("the heavy rows", lambda h, q: h * (h + q)),
+)
 
 
 def sweep(name: str, problem: Any, trial: Any, **groups: Any) -> Sweep:
     """A sweep of passes over one matrix at a time."""
-    own: dict[str, Any] = {"check": check, "in_turn": True, "instances_wide": 1, "lanes_wide": 1}
-    return Sweep(name, problem, trial, **{**own, **groups})
+    own: dict[str, Any] = {"in_turn": True, "instances_wide": 1, "lanes_wide": 1}
+    return Sweep(name, problem, trial, **{"ranges": RANGES, "rules": RULES, **own, **groups})
 
 
 def passes(name: str, **groups: Any) -> Sweep:
@@ -135,6 +129,7 @@ def directions(name: str, trial: Any = power_trials.pass_trial, **groups: Any) -
         name,
         power_trials.flat_rows,
         trial,
+        rules=SKETCH_RULES,
         shape=shape,
         instance={"R": SKETCHED, **groups.pop("instance", {"method": ("directions",)})},
         quick={"R": SKETCHED[::2], **groups.pop("quick", {})},
@@ -219,7 +214,8 @@ sweeps = (
         shape={"kind": KINDS, "n": (400,), "d": (20,), "sets": (16,)},
         instance={"R": (2.0, 8.0, 64.0)},
         lane={"foreign": (0.0, 1.0)},
-        check=check_memory,
+        ranges=MEMORY_RANGES,
+        rules=MEMORY_RULES,
         seeds=40,
         instances_wide=8,
         lanes_wide=2,
@@ -234,7 +230,8 @@ sweeps = (
         shape={"h": (64,), "d": (65,)},
         instance={"R": (8.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)},
         lane={"s": (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)},
-        check=check_memory,
+        ranges=MEMORY_RANGES,
+        rules=MEMORY_RULES,
         seeds=3,
         instances_wide=6,
         lanes_wide=5,
@@ -246,7 +243,8 @@ sweeps = (
         shape={"h": (32,), "q": (64,)},
         instance={"R": (8.0, 32.0, 128.0, 512.0, 2048.0)},
         lane={"keeps": (0.0, 1.0)},
-        check=check_memory,
+        ranges=MEMORY_RANGES,
+        rules=MEMORY_RULES,
         seeds=6,
         instances_wide=5,
         lanes_wide=2,
@@ -264,6 +262,7 @@ sweeps = (
         "one_sketch",
         power_trials.flat_rows,
         power_trials.one_sketch_trial,
+        rules=SKETCH_RULES,
         shape={"n": (2000,), "d": (384,), "tail": (0,)},
         instance={"R": SKETCHED},
         lane={"l": (6, 12, 24)},

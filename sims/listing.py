@@ -1,0 +1,52 @@
+"""What there is: the studies, and the verdicts of a folder as Markdown."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from matsense.errors import InvalidInput
+from sims.report import markdown_table
+from sims.study import available, load
+
+# What reading a file of verdicts that is damaged, or another program's, may raise.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+def print_studies(console: Console) -> int:
+    """Every study with its paper, and a line for each that cannot be loaded; the exit code."""
+    unusable = []
+    for name in available():
+        try:
+            study = load(name)
+        except InvalidInput as error:
+            unusable.append(error)
+        else:
+            console.print(
+                f"[bold]{escape(name)}[/]  {escape(study.title)}\n    {escape(study.paper)}"
+            )
+    console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
+    for each in unusable:
+        print(f"error: {each}", file=sys.stderr)
+    return 2 if unusable else 0
+
+
+def table(out: Path) -> str:
+    """The verdicts in a folder as Markdown; InvalidInput if there are none, or damaged ones."""
+    found = []
+    for name in available():
+        path = out / name / "verdict.json"
+        if not path.exists():
+            continue
+        try:
+            markdown_table(out, [name])
+        except DAMAGED as error:
+            why = f"it does not hold verdicts ({type(error).__name__}: {error})"
+            remedy = f"write it again: python -m sims.sweep {name} --rejudge --out {out}"
+            raise InvalidInput(f"--out {out}, {path}", why, remedy) from None
+        found.append(name)
+    if not found:
+        rule = "no study has a verdict.json there"
+        raise InvalidInput(f"--out {out}", rule, f"run one: python -m sims.sweep NAME --out {out}")
+    return markdown_table(out, found)

@@ -131,7 +131,7 @@ def _check_count(
     typed += [f"--seeds {shown(str(seeds))}"] if seeds else []
     few = f"give --seeds {MOST_RUNS // each} or less" if each <= MOST_RUNS else "give fewer values"
     raise InvalidInput(
-        " ".join(typed),
+        " ".join(typed) or "the grid",
         f"that makes {total:,} runs, and a command takes {MOST_RUNS:,} at most",
         f"{few} (several commands with one --out share its store)",
     )

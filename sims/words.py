@@ -17,8 +17,10 @@ class NotANumber(ValueError):  # noqa: N818 - the name reads as the sentence doe
 
 
 def shown(text: str, most: int = MOST_SHOWN) -> str:
-    """A text as it was typed, if it is not too long for a line."""
-    return text if len(text) <= most else f"{text[: most // 2]}... ({len(text)} characters)"
+    """A text as it was typed, if it is not too long for a line; what cannot be seen is escaped."""
+    if len(text) > most:
+        return f"{shown(text[: most // 2])}... ({len(text)} characters)"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def whole_number(text: str) -> int:

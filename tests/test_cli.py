@@ -157,6 +157,18 @@ def test_what_is_no_study(name: str) -> None:
     assert "there is no such study" in refused(name)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["overparam_gd", "--set", "k=\x1b[31m"], ["overparam_gd", "--jobs", "1e3"], ["overparam"]],
+)
+def test_the_command_says_one_line_and_writes_nothing(words: list[str], tmp_path: Path) -> None:
+    done = toy.sweep(toy.ROOT, *words, "--out", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.stderr[:-1].isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sizes_that_cannot_exist_are_refused_within_seconds() -> None:
     start = time.perf_counter()
     message = refused("attention_svm", "--dry-run", "--set", "d=2000000")

@@ -1,4 +1,4 @@
-"""What all commands share: errors of one line with the remedy, and exit code 2 for them."""
+"""What all commands share: errors of one line, and the exit codes 2 to 4 that go with them."""
 
 import argparse
 import os
@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from matsense.errors import InvalidInput
-from sims import environment, signals
+from sims import environment, failures, signals, streams
+from sims.escape import visible
 
 # The name of threads that compute while the main one listens for signals.
 ASIDE = "matsense-aside"
@@ -46,19 +47,24 @@ def at_least(least: int) -> Callable[[str], int]:
 
 def main(command: Callable[[Sequence[str]], int]) -> int:
     """Runs a command on the shell's words: its exit code; 2 and one line for bad input, 3 and one
-    line after a Ctrl-C that the command has no answer of its own for.
+    line after a Ctrl-C that the command has no answer of its own for, 4 and one line for whatever
+    else it raises.
     """
     # Done by now, unless another program runs this one, as a profiler does.
     environment.prepare()
+    streams.guard()
     signals.heard()
     try:
         return command(sys.argv[1:])
     except InvalidInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(signals.NOTHING_WRITTEN, file=sys.stderr)
         return 3
+    except Exception as error:
+        failures.tell(error)
+        return failures.FAILED
     finally:
         signals.concluded()
 

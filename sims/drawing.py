@@ -1,9 +1,8 @@
 """Figures that print in grey: theory as lines, data as points, legends outside."""
 
 import contextlib
-import uuid
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -204,16 +203,20 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
 
 
 @style()
-def save(figure: Figure, stem: Path) -> None:
-    """Writes stem.png and stem.pdf, without dates, each replaced whole."""
+def rendered(figure: Figure, grid: str = "") -> dict[str, bytes]:
+    """The figure as PNG and PDF, by suffix; without dates, and with the digest of its grid."""
     # Placed once, here: `savefig` would draw the figure twice to do it, and for every file.
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        # A name of its own: another sweep may be drawing into the same folder.
-        temporary = stem.with_name(f".{stem.name}.{uuid.uuid4().hex[:8]}{suffix}")
-        figure.savefig(temporary, dpi=DPI, metadata=metadata)
-        temporary.replace(stem.with_suffix(suffix))
+    found = {}
+    for kind, metadata in (
+        ("png", {"Software": None, "Comment": f"grid {grid}"}),
+        ("pdf", {"CreationDate": None, "Keywords": f"grid {grid}"}),
+    ):
+        file = io.BytesIO()
+        figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
+        found[f".{kind}"] = file.getvalue()
+    return found

@@ -57,16 +57,13 @@ def begin() -> None:
     """Prepares a command; ends it with one line if a package that it needs is not there.
 
     A package that cannot be imported, as one built for another numpy, ends it with one line as
-    well. What a terminal cannot show is shown escaped.
+    well.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(f"error: {', '.join(missing)}: not installed here; {MEND}", file=sys.stderr)
         sys.exit(2)
     sys.excepthook = functools.partial(_unimportable, sys.excepthook)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # closed, or a stand-in for a stream
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     prepare()
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from matsense.claims import Run
@@ -18,6 +17,7 @@ from matsense.estimate import Call
 from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
+from sims.escape import cell, markdown, marked
 from sims.memory import size
 from sims.study import Study
 
@@ -79,20 +79,22 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     table.add_column("verdict")
     for v in verdicts:
         call = f"[{STYLE[v.call]}]{v.call}[/]"
+        shown = measured(v.measured, v.interval, v.claim.statistic)
+        told = [text for text in (shown, holding(v.held)) if text]
         table.add_row(
             f"{v.claim.id} ({v.claim.source})",
-            escape(v.claim.plain),
-            escape(f"{v.claim.measured} {v.claim.prediction}"),
-            escape(_on_lines(measured(v.measured, v.interval, v.claim.statistic), holding(v.held))),
+            marked(v.claim.plain),
+            marked(f"{v.claim.measured} {v.claim.prediction}"),
+            "\n".join(map(marked, told)),
             counts(v),
             call,
         )
         if v.control is not None:
             table.add_row(
                 "",
-                escape(f"control: {v.claim.control_of}"),
+                marked(f"control: {v.claim.control_of}"),
                 "",
-                escape(measured(v.control.measured, v.control.interval, v.claim.statistic)),
+                marked(measured(v.control.measured, v.control.interval, v.claim.statistic)),
                 counts(v.control),
                 f"control: {control_call(v)}",
                 style="dim",
@@ -100,14 +102,10 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     console.print(table)
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
-            console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+            console.print(f"{v.claim.id}: {marked(v.sentence)}", highlight=False)
         if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
             outside = "; ".join(reasons_outside(v.unmet))
-            console.print(f"    not judged: {escape(outside)}", highlight=False)
-
-
-def _on_lines(*texts: str) -> str:
-    return "\n".join(text for text in texts if text)
+            console.print(f"    not judged: {marked(outside)}", highlight=False)
 
 
 def print_failures(console: Console, runs: Sequence[Run]) -> None:
@@ -122,10 +120,10 @@ def print_failures(console: Console, runs: Sequence[Run]) -> None:
                 # Messages that differ in numbers alone are of one kind.
                 kinds.setdefault(re.sub(r"\d[\d.e+-]*", "#", run.message), []).append(run)
         for own in kinds.values():
-            point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
+            point = marked(", ".join(f"{axis} = {value}" for axis, value in own[0].params.items()))
             console.print(
                 f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
-                f"{escape(own[0].message)}; the first: {own[0].sweep}, {point}, "
+                f"{marked(own[0].message)}; the first: {own[0].sweep}, {point}, "
                 f"seed {own[0].seed}",
                 highlight=False,
             )
@@ -222,13 +220,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def verdict_json(name: str, study: Study, verdicts: Sequence[Verdict], precision: str) -> str:
+def verdict_json(
+    name: str, study: Study, verdicts: Sequence[Verdict], precision: str, grid: str = ""
+) -> str:
     """The content of verdict.json."""
     data = {
         "study": name,
         "title": study.title,
         "paper": study.paper,
         "precision": precision,
+        "grid": grid,
         "claims": [as_data(v) for v in verdicts],
     }
     return dump(data)
@@ -239,17 +240,21 @@ def dump(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def rates_csv(study: Study, runs: Sequence[Run]) -> str:
+def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
     """The content of rates.csv: a row a run, with the law that the study fits to it."""
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason"])
+    writer.writerow(
+        ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid"]
+    )
     for run in runs:
-        head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
+        params = [run.params.get(axis, "") for axis in axes]
+        texts = [cell(value) if isinstance(value, str) else value for value in params]
+        head = [run.id, run.sweep, *texts, run.seed]
         if run.status != "ok":
-            writer.writerow([*head, run.status, *[""] * len(fields), "", run.message])
+            writer.writerow([*head, run.status, *[""] * len(fields), "", cell(run.message), grid])
             continue
         fit = study.fit(run)
         low, high = fit.interval()
@@ -261,7 +266,8 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
                 fit.law,
                 *map(_cell, values),
                 _cell(study.predicted(run)),
-                fit.reason,
+                cell(fit.reason),
+                grid,
             ]
         )
     return out.getvalue()
@@ -283,7 +289,7 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
     lines = ["| study | claims | consistent | the others |", "|---|---|---|---|"]
     for name, claims in found.items():
         others = [c for c in claims if c["verdict"] != Call.CONSISTENT]
-        listed = "; ".join(f"{_cellular(c['plain'])}: {c['verdict']}" for c in others) or "-"
+        listed = "; ".join(f"{markdown(c['plain'])}: {c['verdict']}" for c in others) or "-"
         lines.append(f"| {name} | {len(claims)} | {len(claims) - len(others)} | {listed} |")
     for name, claims in found.items():
         lines += [
@@ -311,11 +317,7 @@ def _row(claim: dict[str, Any]) -> str:
     excluded = claim.get("runs_excluded", 0)
     runs = f"{claim['runs_judged']} ({excluded} excluded)" if excluded else claim["runs_judged"]
     cells += [str(runs), claim["verdict"], outcome]
-    return "| " + " | ".join(map(_cellular, cells)) + " |"
-
-
-def _cellular(text: str) -> str:
-    return text.replace("|", "\\|")
+    return "| " + " | ".join(map(markdown, cells)) + " |"
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

@@ -1,34 +1,34 @@
 """Runs a study and answers for its claims: python -m sims.sweep overparam_gd
 
 Without a study it lists them. Exit code: 0 all claims consistent, 1 one contradicted,
-2 unusable input (nothing is written), 3 inconclusive or incomplete.
+2 unusable input (nothing is written), 3 inconclusive or incomplete, 4 a failure of the program or
+of the machine (no verdict).
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict, judge
 from sims import cost, listing, memory, options, processes, prune, report
 from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
-from sims.drawing import save, state_precision, style
+from sims.conclusion import conclude
 from sims.engine import Pool, run_all
+from sims.escape import visible
+from sims.failures import doing
 from sims.grid import grid
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
-from sims.store import Store, write_whole
+from sims.store import Store
 from sims.study import Study, load, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
 
@@ -44,38 +44,10 @@ def execute(
     """Runs blocks; every finished one is stored before the next is awaited."""
     with watch.part("run"), Progress(console, packed, pool.jobs) as progress:
         for done in run_all(packed, pool):
-            with watch.part("store"):
+            with watch.part("store"), doing("storing runs"):
                 store.write(done.records)
             progress.finished(done)
     watch.spent(progress.spent)
-
-
-def conclude(
-    name: str,
-    study: Study,
-    runs: list[Run],
-    folder: Path,
-    precision: Precision,
-    origin: dict[str, Any],
-    watch: Stopwatch,
-) -> list[Verdict]:
-    """Judges, draws, and writes the four results; each file is replaced whole."""
-    with watch.part("judge"):
-        verdicts = [judge(claim, runs) for claim in study.claims]
-        folder.mkdir(parents=True, exist_ok=True)
-        judged = report.verdict_json(name, study, verdicts, str(precision))
-        write_whole(folder / "verdict.json", judged.encode())
-        write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"), style():
-        for stem, draw in {"figure": study.draw, **study.further}.items():
-            figure = draw(runs, verdicts)
-            if not precision.is_default:
-                state_precision(figure, str(precision))
-            save(figure, folder / stem)
-    write_whole(
-        folder / "provenance.json", report.dump({**origin, "seconds": watch.report()}).encode()
-    )
-    return verdicts
 
 
 def prepare(
@@ -110,6 +82,7 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     options.choose_device(args.device, 1)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
+    store.check_writable()
     names = names_of(args.study, lambda: console.print(TRACING))
     found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
@@ -144,7 +117,9 @@ def command(argv: Sequence[str]) -> int:
     study = load(args.study)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
-    store = Store(folder)
+    store = Store(folder, writing=not (args.rejudge or args.dry_run))
+    if store.writing:
+        store.check_writable()
     names = names_of(args.study, lambda: console.print(TRACING))
     wanted = [
         point
@@ -157,7 +132,8 @@ def command(argv: Sequence[str]) -> int:
         if not args.rejudge:
             sweeps = [sweep for sweep, _ in chosen]
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
-            known = store.known()
+            with doing("reading the store"):
+                known = store.known()
             lacking = [point for point in own if point.id not in known]
             packed = blocks(args.study, sweeps, lacking, precision.operator)
             if args.dry_run:
@@ -167,36 +143,34 @@ def command(argv: Sequence[str]) -> int:
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
-            execute(packed, store, pool, watch, console)
-        with watch.part("read"):
+            with doing("running"):
+                execute(packed, store, pool, watch, console)
+        with watch.part("read"), doing("reading the store"):
             runs = store.read(wanted)
         incomplete = unfinished(runs, shard, str(folder))
         if incomplete:
-            for notice in (*pool.notices, *store.notices, incomplete):
-                console.print(notice, markup=False)
+            say(console, *pool.notices, *store.notices, incomplete)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        verdicts = conclude(args.study, study, runs, folder, precision, origin, watch)
+        concluded = conclude(args.study, study, runs, folder, precision, origin, watch)
     except KeyboardInterrupt:
         console.print(f"interrupted: {GO_ON}")
         return 3
     except WorkersLostError as error:
         console.print(f"{error}: {GO_ON}", markup=False)
         return 3
-    except OSError as error:
-        console.print(
-            f"error: {folder}: {error.strerror or error}; what was finished is stored; "
-            "mend that (make room?) and give the same command again",
-            markup=False,
-        )
-        return 3
-    for notice in (*pool.notices, *store.notices):
-        console.print(notice, markup=False)
-    report.print_table(console, study, verdicts)
+    say(console, *pool.notices, *store.notices, concluded.notice)
+    report.print_table(console, study, concluded.verdicts)
     report.print_failures(console, runs)
-    written = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})"
-    console.print(written, markup=False)
-    return report.exit_code(verdicts)
+    say(console, f"{folder}/: {', '.join(concluded.files)} ({watch.sentence()})")
+    return report.exit_code(concluded.verdicts)
+
+
+def say(console: Console, *lines: str) -> None:
+    """Prints lines as they are; what does not print is shown by its code."""
+    for line in lines:
+        if line:
+            console.print(visible(line), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

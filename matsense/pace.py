@@ -95,8 +95,7 @@ def examine(
     sudden = change_at_the_end(u[start:], z[start:], scatter)
     if sudden:
         return Witness(reason=sudden)
-    # A window may lie between two waves of a decay, and after the transient of a power law.
-    if wavers(u[start:], z[start:], scatter, pace) or (unseen and wavers(u, z, scatter, pace)):
+    if wavers(u[start:], z[start:], scatter, pace):
         return Witness(reason=f"{UNSETTLED} goes up and down")
     history = slopes(u, z, stretches, scatter)
     reason, endless = unsettled(history, pace, steady)

@@ -6,6 +6,7 @@ digest; all are made before the first is replaced, and whoever replaces them kee
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,6 @@ from sims.files import remove_abandoned, stage, sync
 from sims.precision import Precision
 from sims.stopwatch import Stopwatch
 from sims.study import Study
-
-LOCK = ".conclusion.lock"
 
 
 class Concluded(NamedTuple):
@@ -59,10 +58,11 @@ def conclude(
                     state_precision(figure, str(precision))
                 for suffix, content in rendered(figure, grid).items():
                     contents[stem + suffix] = content
-    told = {**origin, "grid": grid, "seconds": watch.report()}
+    told = {**origin, "grid_digest": grid, "seconds": watch.report()}
     contents["provenance.json"] = report.dump(told).encode()
     with doing(f"writing results to {folder}"):
-        return Concluded(verdicts, list(contents), replace_together(folder, contents))
+        figures_first = sorted(contents, key=lambda name: not name.endswith((".png", ".pdf")))
+        return Concluded(verdicts, figures_first, replace_together(folder, contents))
 
 
 def grid_of_runs(runs: Sequence[Run], precision: str) -> str:
@@ -80,7 +80,7 @@ def replace_together(folder: Path, contents: dict[str, bytes]) -> str:
         for name, content in contents.items():
             staged[folder / name] = stage(folder / name, content)
         # Ctrl-C is answered after the last of them, and other commands wait.
-        with locked(folder / LOCK), signals.held():
+        with locked(folder), signals.held():
             for path, new in staged.items():
                 new.replace(path)
     finally:
@@ -90,8 +90,8 @@ def replace_together(folder: Path, contents: dict[str, bytes]) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Waits until no other process is in here; a lock that ends with its process.
+def locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process has locked the folder; a lock ends with its process.
 
     On Windows, and on a file system without locks, nobody waits: of two commands that end at the
     same moment the files may then be mixed, which their digests tell.
@@ -101,7 +101,10 @@ def locked(path: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    with path.open("a") as file:
+    place = os.open(folder, os.O_RDONLY)
+    try:
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(place, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(place)

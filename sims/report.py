@@ -229,7 +229,7 @@ def verdict_json(
         "title": study.title,
         "paper": study.paper,
         "precision": precision,
-        "grid": grid,
+        "grid_digest": grid,
         "claims": [as_data(v) for v in verdicts],
     }
     return dump(data)
@@ -247,7 +247,7 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid"]
+        ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid_digest"]
     )
     for run in runs:
         params = [run.params.get(axis, "") for axis in axes]

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from matsense.errors import InvalidInput
-from sims import cost, listing, memory, options, processes, prune, report
+from sims import cost, listing, memory, options, processes, prune, report, streams
 from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.cluster import WorkersLostError
@@ -106,9 +106,12 @@ def command(argv: Sequence[str]) -> int:
     shard = check_shard(args)
     if args.table:
         console.out(listing.table(args.out), end="", highlight=False)
+        streams.delivered()
         return 0
     if args.list or args.study is None:
-        return listing.print_studies(console)
+        code = listing.print_studies(console)
+        streams.delivered()
+        return code
     check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
@@ -162,7 +165,7 @@ def command(argv: Sequence[str]) -> int:
     say(console, *pool.notices, *store.notices, concluded.notice)
     report.print_table(console, study, concluded.verdicts)
     report.print_failures(console, runs)
-    say(console, f"{folder}/: {', '.join(concluded.files)} ({watch.sentence()})")
+    say(console, f"{folder}/{', '.join(concluded.files)} ({watch.sentence()})")
     return report.exit_code(concluded.verdicts)
 
 

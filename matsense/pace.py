@@ -113,28 +113,26 @@ def examine(
 def reach(u: Array, z: Array, scatter: Scatter, pace: float, unseen: bool) -> tuple[float, float]:
     """How far the limit may lie below and above the pace of the window, by what its pace does.
 
-    The end of the window tells more of the limit and is noisier: what it says of a fall that has
-    died overrules the whole, and a fall that is seen late overrules what comes before it, for over
-    the whole it is diluted.
+    The end of the window tells more of the limit and is noisier. What it shows of a fall overrules
+    what comes before it: there a slower term that has set in since is diluted, and faster ones that
+    have died since still count. That it shows none is taken from half of the window or more.
     """
-    n = len(u)
-    below, above, later = math.inf, 0.0, 0.0
-    parts = [m := n]
-    while (m := int(PART * m)) >= 2 * FEW:
-        parts.append(m)
-    for m in reversed(parts):
+    n = m = len(u)
+    below = above = 0.0
+    while m >= 2 * FEW or m == n:
         fall, error = curvature(u[-m:], z[-m:], scatter)
         own = float(slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0])
         seen = abs(fall) > SEEN * error
         charged = max(fall, 0.0) + UNSEEN * error if unseen else fall * seen
         lower = pace - own + SPREADS * math.sqrt(max(charged, 0.0))
-        if seen and fall > 0:
-            later = max(later, lower)
-        if m == n or (unseen and m >= QUIET * n):
-            below = min(below, max(lower, later))
-        if m == n and charged < 0:
-            above = SPREADS * math.sqrt(-charged)
-    return max(below, later, 0.0), above
+        if m == n:
+            below, above = lower, SPREADS * math.sqrt(max(-charged, 0.0))
+        elif seen and fall > 0:
+            below = lower
+        elif unseen and m >= QUIET * n:
+            below = min(below, lower)
+        m = int(PART * m)
+    return max(below, 0.0), above
 
 
 def scatter_of(u: Array, z: Array) -> Scatter:

@@ -15,10 +15,10 @@ from rich.console import Console
 from matsense.errors import InvalidInput, nearest
 from sims.benches import Case, Size, available, load, studies, table
 from sims.command import Parser, at_least, main
+from sims.files import write_whole
 from sims.options import choose_device
 from sims.provenance import machine
 from sims.report import dump
-from sims.store import write_whole
 
 
 def chosen(case: Case, settings: Sequence[str]) -> list[Size]:

@@ -89,6 +89,8 @@ class _Current:
         params = {k.removeprefix("param."): v for k, v in row.items() if k.startswith("param.")}
         if sweep is None or set(params) != set(sweep.axes):
             return False
+        # A column has one type: 1 beside 2.5 is stored as 1.0.
+        params = {a: next((x for x in sweep.axes[a] if x == v), v) for a, v in params.items()}
         operator = "float32" if "float32" in precision else "float64"
         try:
             static = sweep.static(params)

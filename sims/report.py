@@ -222,10 +222,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def verdict_json(name: str, study: Study, verdicts: Sequence[Verdict], precision: str) -> str:
-    """The content of verdict.json."""
+def verdict_json(
+    name: str, study: Study, verdicts: Sequence[Verdict], precision: str, digest: str
+) -> str:
+    """The content of verdict.json; `digest` names the runs that were judged."""
     data = {
         "study": name,
+        "grid_digest": digest,
         "title": study.title,
         "paper": study.paper,
         "precision": precision,
@@ -239,17 +242,21 @@ def dump(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def rates_csv(study: Study, runs: Sequence[Run]) -> str:
-    """The content of rates.csv: a row a run, with the law that the study fits to it."""
+def rates_csv(study: Study, runs: Sequence[Run], digest: str) -> str:
+    """The content of rates.csv: a row a run, with the law that the study fits to it; `digest` names
+    the runs.
+    """
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason"])
+    writer.writerow(
+        ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid_digest"]
+    )
     for run in runs:
         head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
         if run.status != "ok":
-            writer.writerow([*head, run.status, *[""] * len(fields), "", run.message])
+            writer.writerow([*head, run.status, *[""] * len(fields), "", run.message, digest])
             continue
         fit = study.fit(run)
         low, high = fit.interval()
@@ -262,6 +269,7 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
                 *map(_cell, values),
                 _cell(study.predicted(run)),
                 fit.reason,
+                digest,
             ]
         )
     return out.getvalue()

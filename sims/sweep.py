@@ -7,28 +7,26 @@ Without a study it lists them. Exit code: 0 all claims consistent, 1 one contrad
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict, judge
 from sims import cost, listing, memory, options, processes, prune, report
 from sims.backends import check_backend
 from sims.blocks import blocks
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
-from sims.drawing import save, state_precision, style
+from sims.conclusion import conclude, replace_together
 from sims.engine import Pool, run_all
+from sims.files import remove_abandoned
 from sims.grid import grid
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
-from sims.store import Store, write_whole
+from sims.store import Store
 from sims.study import Study, load, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
 
@@ -48,34 +46,6 @@ def execute(
                 store.write(done.records)
             progress.finished(done)
     watch.spent(progress.spent)
-
-
-def conclude(
-    name: str,
-    study: Study,
-    runs: list[Run],
-    folder: Path,
-    precision: Precision,
-    origin: dict[str, Any],
-    watch: Stopwatch,
-) -> list[Verdict]:
-    """Judges, draws, and writes the four results; each file is replaced whole."""
-    with watch.part("judge"):
-        verdicts = [judge(claim, runs) for claim in study.claims]
-        folder.mkdir(parents=True, exist_ok=True)
-        judged = report.verdict_json(name, study, verdicts, str(precision))
-        write_whole(folder / "verdict.json", judged.encode())
-        write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"), style():
-        for stem, draw in {"figure": study.draw, **study.further}.items():
-            figure = draw(runs, verdicts)
-            if not precision.is_default:
-                state_precision(figure, str(precision))
-            save(figure, folder / stem)
-    write_whole(
-        folder / "provenance.json", report.dump({**origin, "seconds": watch.report()}).encode()
-    )
-    return verdicts
 
 
 def prepare(
@@ -110,6 +80,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     options.choose_device(args.device, 1)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
+    store.check_writable(sweep.name for sweep in study.sweeps)
+    store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
@@ -144,7 +116,11 @@ def command(argv: Sequence[str]) -> int:
     study = load(args.study)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
-    store = Store(folder)
+    sweeps = [sweep for sweep, _ in chosen]
+    store = Store(folder, only_reads=args.rejudge or args.dry_run)
+    if not store.only_reads:
+        store.check_writable(sweep.name for sweep in sweeps)
+        store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     wanted = [
         point
@@ -155,7 +131,6 @@ def command(argv: Sequence[str]) -> int:
     watch = Stopwatch()
     try:
         if not args.rejudge:
-            sweeps = [sweep for sweep, _ in chosen]
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
             known = store.known()
             lacking = [point for point in own if point.id not in known]
@@ -163,11 +138,14 @@ def command(argv: Sequence[str]) -> int:
             if args.dry_run:
                 cost_table = cost.probes(packed, jobs)
                 report.print_cost(console, packed, cost_table, len(own), jobs)
+                for notice in store.notices:
+                    console.print(notice, markup=False)
                 return 0
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
             execute(packed, store, pool, watch, console)
+            store.settle(sweep.name for sweep in sweeps)
         with watch.part("read"):
             runs = store.read(wanted)
         incomplete = unfinished(runs, shard, str(folder))
@@ -176,7 +154,9 @@ def command(argv: Sequence[str]) -> int:
                 console.print(notice, markup=False)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        verdicts = conclude(args.study, study, runs, folder, precision, origin, watch)
+        verdicts, files = conclude(args.study, study, runs, precision, origin, watch)
+        remove_abandoned(folder)
+        refusal = replace_together(folder, files)
     except KeyboardInterrupt:
         console.print(f"interrupted: {GO_ON}")
         return 3
@@ -190,8 +170,9 @@ def command(argv: Sequence[str]) -> int:
             markup=False,
         )
         return 3
-    for notice in (*pool.notices, *store.notices):
-        console.print(notice, markup=False)
+    for notice in dict.fromkeys((*pool.notices, *store.notices, refusal)):
+        if notice:
+            console.print(notice, markup=False)
     report.print_table(console, study, verdicts)
     report.print_failures(console, runs)
     written = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})"

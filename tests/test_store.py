@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.store import Record, Store, _checksum
+from sims.parts import checksum
+from sims.store import Record, Store
 from sims.study import Point
 
 
@@ -67,7 +68,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     assert len(fresh.known()) == 1
     assert len(fresh.notices) == 1
     assert part.name in fresh.notices[0]
-    assert part.with_name(part.name + ".unreadable").exists()
+    assert part.with_name(f"_{part.name}.unreadable").exists()
     assert len(Store(tmp_path).known()) == 1
 
 
@@ -87,7 +88,7 @@ def test_a_whole_table_of_another_kind_is_set_aside(
     pq.write_table(table if values is None else table.append_column(column, [values]), sink)
     content = sink.getvalue().to_pybytes()
     part.unlink()
-    part.with_name(f"x-{_checksum(content)}.parquet").write_bytes(content)
+    part.with_name(f"x-{checksum(content)}.parquet").write_bytes(content)
     assert store.known() == set()
     assert f"column '{column}'" in store.notices[0]
     assert store.read([record(0).point])[0].status == "missing"
@@ -106,7 +107,7 @@ def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:
         (run,) = store.read([record(0).point])
         assert run.status == "missing"
         assert "checksum" in store.notices[0]
-        part.with_name(part.name + ".unreadable").unlink()
+        part.with_name(f"_{part.name}.unreadable").unlink()
         part.write_bytes(content)
     assert Store(tmp_path).known() == {record(0).point.id}
 

@@ -20,6 +20,7 @@ PART = re.compile(r".+-([0-9a-f]{16})\.parquet")
 ASIDE = re.compile(r"_?(.+-([0-9a-f]{16})\.parquet)(?:\.\d+)?\.unreadable")
 # Bytes of a file that are kept in memory once its checksum is known; more are read again.
 MANY = 2**25
+CHUNK = 2**18
 Result = TypeVar("Result")
 DAMAGED = "cannot be read (its content is not what its name's checksum says)"
 
@@ -130,10 +131,10 @@ class Parts:
             with about(part), open(part, "rb", opener=_at_once) as file:
                 size = os.fstat(file.fileno()).st_size
                 found, kept, read = _hash(), [], 0
-                while chunk := file.read(MANY):
+                while chunk := file.read(CHUNK):
                     found.update(chunk)
                     read += len(chunk)
-                    kept = [chunk] if size <= MANY else []
+                    kept += [chunk] if size <= MANY else []
         except FileNotFoundError:
             if part.is_symlink():
                 raise  # to a disk that is not there now, for one

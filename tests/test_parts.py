@@ -1,4 +1,4 @@
-"""What cannot be read now changes nothing; what is damaged is set aside, and comes back if whole."""
+"""What cannot be read now changes nothing; what is damaged is set aside, and may come back."""
 
 import builtins
 import errno

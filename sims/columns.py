@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+FORMAT = 3
 FIXED = {
     "run": pa.string(),
     "seed": pa.int64(),
@@ -26,8 +27,8 @@ def kind(rank: int) -> pa.DataType:
     return pa.list_(kind(rank - 1)) if rank else pa.float64()
 
 
-def check(schema: pa.Schema) -> None:
-    """Raises ValueError for a table that is whole but was not written by this store."""
+def check(schema: pa.Schema) -> bool:
+    """True; raises ValueError for a table that is whole but was not written by this store."""
     for name, fixed in FIXED.items():
         if name not in schema.names or schema.field(name).type != fixed:
             raise ValueError(f"its column {name!r} is not one of {fixed}")
@@ -41,6 +42,7 @@ def check(schema: pa.Schema) -> None:
         )
         if is_quantity(name) and not numbers:
             raise ValueError(f"its column {name!r} holds no numbers")
+    return True
 
 
 def _unnested(nested: pa.DataType) -> tuple[pa.DataType, int]:

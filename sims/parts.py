@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from matsense.errors import InvalidInput
 from sims import columns
 from sims.files import about
 
@@ -87,13 +88,18 @@ class Parts:
     def _parsed(self, part: Path, content: bytes | None) -> pq.ParquetFile | None:
         def parse() -> pq.ParquetFile:
             # Not read_table, which takes twice as long for a small file.
-            file = pq.ParquetFile(str(part) if content is None else pa.BufferReader(content))
-            columns.check(file.schema_arrow)
-            return file
+            return pq.ParquetFile(str(part) if content is None else pa.BufferReader(content))
 
         file = self._attempt(part, parse)
-        if file is not None:
-            self.schemas[part] = file.schema_arrow
+        if file is None:
+            return None
+        schema = file.schema_arrow
+        told = (schema.metadata or {}).get(b"matsense.format")
+        if told is not None:
+            check_format(int(told) if told.isdigit() else "unreadable", self.root)
+        if not self._attempt(part, lambda: columns.check(schema)):
+            return None
+        self.schemas[part] = schema
         return file
 
     def table(
@@ -202,6 +208,16 @@ def _free(aside: Path) -> Path:
     stem = aside.name.removesuffix(".unreadable")
     others = (aside.with_name(f"{stem}.{number}.unreadable") for number in itertools.count(2))
     return next(path for path in itertools.chain([aside], others) if not os.path.lexists(path))
+
+
+def check_format(found: int | str, root: Path) -> None:
+    """Raises InvalidInput for a store that another version has written."""
+    if found != columns.FORMAT:
+        raise InvalidInput(
+            f"store {root}",
+            f"it is of format {found}, this version reads and writes format {columns.FORMAT}",
+            "use another --out, or the version of matsense that wrote it",
+        )
 
 
 def _listed(folder: Path) -> list[Path]:

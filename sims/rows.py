@@ -10,10 +10,8 @@ import pyarrow as pa
 
 from matsense.claims import Run
 from sims import columns
-from sims.columns import FIXED
+from sims.columns import FIXED, FORMAT
 from sims.study import Point
-
-FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@
 pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
 message, seconds, program (the name of what computed it), precision, date (when it was stored),
 `param.<axis>`, and one column for each recorded quantity: float64, in lists for ticks, in nested
-lists for vectors at ticks; null for a run that has none. All other files here have names that start
-with `_` or `.`, which readers of data sets leave out.
+lists for vectors at ticks; null for a run that has none. No other file lies here, but for those that are being written
+(`.<name>.tmp`) and those that are damaged (`_<name>.unreadable`).
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,11 +20,11 @@ from matsense.claims import Run
 from matsense.errors import InvalidInput
 from sims import columns
 from sims.files import about, remove_abandoned, sync, write_whole
-from sims.parts import PART, Parts, checksum
-from sims.rows import FORMAT, Record, fitting, needed, run_of, table_of
+from sims.parts import PART, Parts, check_format, checksum
+from sims.rows import Record, fitting, needed, run_of, table_of
 from sims.study import Point
 
-MARK = "_store.json"
+# A file that told the format of a store, where each part tells it now: other readers stumbled.
 FORMER_MARK = "store.json"
 
 
@@ -48,21 +47,15 @@ class Store:
     def _check_version(self) -> None:
         if os.path.lexists(self.root) and not self.root.is_dir():
             raise InvalidInput(f"store {self.root}", "it is no folder", "use another --out")
-        for mark in (self.root / MARK, self.root / FORMER_MARK):
-            if not mark.is_file():
-                continue
+        mark = self.root / FORMER_MARK
+        if mark.is_file():
             with about(mark):
                 told = mark.read_bytes()
             try:
                 found = json.loads(told)["format"]
             except (ValueError, KeyError, TypeError):
                 found = "unreadable"
-            if found != FORMAT:
-                raise InvalidInput(
-                    f"store {self.root}",
-                    f"it is of format {found}, this version reads and writes format {FORMAT}",
-                    "use another --out, or the version of matsense that wrote it",
-                )
+            check_format(found, self.root)
 
     def check_writable(self, sweeps: Iterable[str]) -> None:
         """Raises InvalidInput if the runs of these sweeps would have to be written through a link,
@@ -79,8 +72,10 @@ class Store:
                 raise InvalidInput(f"store {self.root}", f"{place} is no folder", "move it away")
 
     def tidy(self) -> None:
-        """Removes what killed commands have left half written."""
+        """Removes what killed commands have left half written, and the former mark of a store."""
         if not self.only_reads and not self.root.is_symlink():
+            with about(self.root):
+                (self.root / FORMER_MARK).unlink(missing_ok=True)
             for folder in (self.root, *self._parts.folders()):
                 if not folder.is_symlink():
                     remove_abandoned(folder)
@@ -160,7 +155,6 @@ class Store:
         with about(folder):
             self.check_writable([sweep])
             folder.mkdir(parents=True, exist_ok=True)
-            self._mark()
             sink = pa.BufferOutputStream()
             pq.write_table(table, sink, compression="zstd")
             content = sink.getvalue().to_pybytes()
@@ -169,16 +163,6 @@ class Store:
             self._heed(write_whole(part, content))
             self._parts.schemas[part] = table.schema
         return part
-
-    def _mark(self) -> None:
-        mark, former = self.root / MARK, self.root / FORMER_MARK
-        if mark.exists():
-            return
-        if former.is_file() and not former.is_symlink():
-            with contextlib.suppress(FileNotFoundError):  # another sweep was faster
-                former.replace(mark)
-        else:
-            self._heed(write_whole(mark, json.dumps({"format": FORMAT}).encode()))
 
     def _heed(self, refusal: str) -> None:
         # Once: every sweep's folder is on the same disk.

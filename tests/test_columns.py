@@ -107,14 +107,16 @@ def test_parts_of_before_are_read_and_fitted_to_the_others(tmp_path: Path) -> No
         store.write([record(i)])
     as_before(store, 0, pa.table({"error": pa.array([None])}))
     as_before(store, 1, pa.table({"t": [[1, 2]], "error": [[0.5, 0.25]]}))
-    store.root.joinpath("_store.json").rename(store.root / "store.json")
+    (store.root / "store.json").write_text('{"format": 3}')
     points = [record(i).point for i in range(3)]
     before = Store(tmp_path)
     assert before.known() == {point.id for point in points}
     told = [run.quantities for run in before.read(points)]
     np.testing.assert_array_equal(told[1]["t"], [1.0, 2.0])
-    Store(tmp_path).settle(["s"])
+    before.settle(["s"])
+    before.tidy()
     store.write([record(3)])
+    assert [path.name for path in store.root.iterdir()] == ["sweep=s"]
     assert len(store.parts()) == 4
     frame = table_of(tmp_path).sort_by("seed")
     assert frame["t"].to_pylist()[:2] == [None, [1.0, 2.0]]

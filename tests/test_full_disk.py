@@ -9,6 +9,8 @@ import pytest
 
 from tests import children, toy
 
+# A failure of the machine, which is no verdict.
+FAILED = (3, 4)
 WORDS = ["toy", "--seeds", "20", "--jobs", "2", "--out", "disk"]
 
 
@@ -53,7 +55,7 @@ def test_a_full_disk_is_one_line_and_what_is_stored_is_used(
     tree: Path, disk: Path, whole: dict[str, dict]
 ) -> None:
     stopped = toy.sweep(tree, *WORDS)
-    assert stopped.returncode == 3, stopped.stdout + stopped.stderr
+    assert stopped.returncode in FAILED, stopped.stdout + stopped.stderr
     assert "No space left on device" in stopped.stdout
     assert "Traceback" not in stopped.stdout + stopped.stderr
     stored = toy.rows(disk)
@@ -70,7 +72,7 @@ def test_a_disk_that_becomes_read_only_in_mid_sweep(
     toy.wait_for_parts(disk, 2, process)
     assert mount("-o", "remount,ro", str(disk))
     out, err = children.finish(process)
-    assert process.returncode == 3, out + err
+    assert process.returncode in FAILED, out + err
     assert "Read-only file system" in out
     assert "Traceback" not in out + err
     assert_goes_on(tree, disk, len(toy.rows(disk)), whole)

@@ -169,3 +169,17 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path, mark: str) -> Non
     with pytest.raises(InvalidInput, match="use another --out"):
         Store(tmp_path)
     assert json.dumps(mark)
+
+
+def test_parts_of_another_version_are_refused(tmp_path: Path) -> None:
+    """They are whole: neither set aside nor run again."""
+    store = Store(tmp_path)
+    store.write([record(0)])
+    (part,) = store.parts()
+    table = pq.read_table(part, partitioning=None)
+    part.unlink()
+    store.write_table("s", table.replace_schema_metadata({"matsense.format": "99"}))
+    (part,) = store.parts()
+    with pytest.raises(InvalidInput, match="it is of format 99"):
+        Store(tmp_path).known()
+    assert part.exists()

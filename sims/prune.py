@@ -44,7 +44,11 @@ def stale(store: Store, name: str, study: Study, names: Names, device: str) -> l
 
 
 def remove(store: Store, found: Sequence[Stale]) -> None:
-    """Removes the runs of older code; what else was in a file with them is written anew first."""
+    """Removes the runs of older code; what else was in a file with them is written anew first.
+
+    Raises InvalidInput, before anything is removed, if some of it lies behind a link.
+    """
+    store.check_writable({_sweep_of(part.path) for part in found})
     for part in found:
         if part.kept.num_rows:
             store.write_table(_sweep_of(part.path), part.kept)

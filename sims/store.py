@@ -4,8 +4,8 @@
 pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
 message, seconds, program (the name of what computed it), precision, date (when it was stored),
 `param.<axis>`, and one column for each recorded quantity: float64, in lists for ticks, in nested
-lists for vectors at ticks; null for a run that has none. No other file lies here, but for those that are being written
-(`.<name>.tmp`) and those that are damaged (`_<name>.unreadable`).
+lists for vectors at ticks; null for a run that has none. No other file lies here, but for those
+that are being written (`.<name>.tmp`) and those that are damaged (`_<name>.unreadable`).
 """
 
 import json
@@ -74,8 +74,9 @@ class Store:
     def tidy(self) -> None:
         """Removes what killed commands have left half written, and the former mark of a store."""
         if not self.only_reads and not self.root.is_symlink():
-            with about(self.root):
-                (self.root / FORMER_MARK).unlink(missing_ok=True)
+            mark = self.root / FORMER_MARK
+            if mark.is_file():
+                mark.unlink(missing_ok=True)
             for folder in (self.root, *self._parts.folders()):
                 if not folder.is_symlink():
                     remove_abandoned(folder)
@@ -171,9 +172,11 @@ class Store:
 
     def _schemas_of(self, folder: Path) -> dict[Path, pa.Schema]:
         """Those of a sweep's parts, as far as they were opened; of all, the first time."""
-        if not any(part.parent == folder for part in self._parts.schemas):
+        if not any(part.parent == folder for part in list(self._parts.schemas)):
             self._open_new(folder)
-        return {p: s for p, s in self._parts.schemas.items() if p.parent == folder}
+        # A copy: another thread may open parts meanwhile (`news`).
+        known = list(self._parts.schemas.items())
+        return {part: schema for part, schema in known if part.parent == folder}
 
     def _open_new(self, folder: Path) -> None:
         for part in self.parts():

@@ -6,17 +6,17 @@ Without a study it lists them. Exit code: 0 all claims consistent, 1 one contrad
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
 from matsense.errors import InvalidInput
 from sims import cost, listing, memory, options, processes, prune, report
 from sims.backends import check_backend
-from sims.blocks import blocks
+from sims.blocks import Block, blocks
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
+from sims.company import Company
 from sims.conclusion import conclude, replace_together
 from sims.engine import Pool, run_all
 from sims.files import remove_abandoned
@@ -27,8 +27,9 @@ from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store
-from sims.study import Study, load, names_of, points
+from sims.study import Point, Study, load, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
+from sims.worker import Spent
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -37,15 +38,30 @@ GO_ON = "what is finished is stored; the same command goes on from there"
 
 
 def execute(
-    packed: Sequence[Any], store: Store, pool: Pool, watch: Stopwatch, console: Console
+    lacking: Sequence[Point],
+    pack: Callable[[Sequence[Point]], Sequence[Block]],
+    store: Store,
+    pool: Pool,
+    watch: Stopwatch,
+    console: Console,
 ) -> None:
-    """Runs blocks; every finished one is stored before the next is awaited."""
-    with watch.part("run"), Progress(console, packed, pool.jobs) as progress:
-        for done in run_all(packed, pool):
-            with watch.part("store"):
-                store.write(done.records)
-            progress.finished(done)
-    watch.spent(progress.spent)
+    """Runs what is lacking; every finished block is stored before the next is awaited.
+
+    What another command in this folder has in flight is left to it.
+    """
+    spent, now = Spent(0.0), lacking
+    with watch.part("run"), Company(store) as company:
+        while now:
+            packed = pack(now)
+            with Progress(console, packed, pool.jobs) as progress:
+                for done in run_all(packed, pool, company.take):
+                    with watch.part("store"):
+                        store.write(done.records)
+                    company.stored(done)
+                    progress.finished(done)
+            spent += progress.spent
+            now = company.left(lacking)
+    watch.spent(spent)
 
 
 def prepare(
@@ -80,7 +96,7 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     options.choose_device(args.device, 1)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
-    store.check_writable(sweep.name for sweep in study.sweeps)
+    store.check_writable(())
     store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     found = prune.stale(store, args.study, study, names, args.device)
@@ -129,13 +145,17 @@ def command(argv: Sequence[str]) -> int:
     ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
+
+    def pack(lacking: Sequence[Point]) -> list[Block]:
+        return blocks(args.study, sweeps, lacking, precision.operator)
+
     try:
         if not args.rejudge:
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
             known = store.known()
             lacking = [point for point in own if point.id not in known]
-            packed = blocks(args.study, sweeps, lacking, precision.operator)
             if args.dry_run:
+                packed = pack(lacking)
                 cost_table = cost.probes(packed, jobs)
                 report.print_cost(console, packed, cost_table, len(own), jobs)
                 for notice in store.notices:
@@ -144,7 +164,7 @@ def command(argv: Sequence[str]) -> int:
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
-            execute(packed, store, pool, watch, console)
+            execute(lacking, pack, store, pool, watch, console)
             store.settle(sweep.name for sweep in sweeps)
         with watch.part("read"):
             runs = store.read(wanted)

@@ -323,6 +323,18 @@ def test_commands_that_only_read_leave_the_store_as_it_is(tmp_path: Path) -> Non
     assert "taken back" in again.stdout
     assert "renamed to" in again.stdout
     assert len(toy.rows(tree / "figures")) == 8
+    assert [path.name for path in runs.iterdir() if not path.name.startswith("sweep=")] == []
+
+    own = runs / "sweep=odd"
+    own.rename(tree / "elsewhere")
+    own.symlink_to(tree / "elsewhere")
+    before = tree_of(tree)
+    refused = toy.sweep(tree, "toy", "--seeds", "3", "--jobs", "1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.count("\n") == 1
+    assert "sweep=odd is a link to" in refused.stderr
+    assert tree_of(tree) == before
+    assert toy.sweep(tree, "toy", "--seeds", "2", "--rejudge").returncode == 0
 
 
 def test_failed_records_are_kept(tmp_path: Path) -> None:

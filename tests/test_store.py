@@ -1,4 +1,4 @@
-"""The store: what is written is read back to the bit; what is broken is set aside and said."""
+"""The store: what is written is read back to the bit; what is damaged is set aside and said."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     ("column", "values"),
     [("run", None), ("status", [1]), ("error", ["a word"]), ("error", [["a word"]])],
 )
-def test_a_whole_table_of_another_kind_is_set_aside(
+def test_a_whole_table_of_another_kind_is_left_out(
     tmp_path: Path, column: str, values: list | None
 ) -> None:
     """With a checksum that is right: as written by somebody else who names files so."""
@@ -112,7 +112,7 @@ def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:
     assert Store(tmp_path).known() == {record(0).point.id}
 
 
-def test_a_table_of_something_else_is_set_aside(tmp_path: Path) -> None:
+def test_a_table_of_something_else_is_left_out(tmp_path: Path) -> None:
     Store(tmp_path).write([record(0)])
     (part,) = Store(tmp_path).parts()
     pq.write_table(pa.table({"x": [1.0, 2.0]}), part.with_name("foreign.parquet"))

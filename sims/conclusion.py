@@ -1,110 +1,108 @@
-"""The results of a sweep: judged, drawn, and written together, of one grid.
+"""The files of one conclusion: verdict, rates, figures and provenance, replaced together.
 
-Verdicts, rates, figures and provenance belong to the same runs. Each of the files names them by one
-digest; all are made before the first is replaced, and whoever replaces them keeps others waiting.
+Each names the runs that it was made of, by one digest: `grid_digest` in verdict.json and
+provenance.json, the last column of rates.csv, a text of each PNG and a keyword of each PDF. Files
+whose digests differ are of two conclusions: a command was killed just then; the next mends it.
 """
 
 import contextlib
+import errno
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from matsense.claims import Run
 from matsense.judge import Verdict, judge
 from sims import report, signals
 from sims.drawing import rendered, state_precision, style
 from sims.failures import doing
-from sims.files import remove_abandoned, stage, sync
+from sims.files import about, stage, sync
 from sims.precision import Precision
 from sims.stopwatch import Stopwatch
 from sims.study import Study
 
-
-class Concluded(NamedTuple):
-    """What was found, the names of the files that say so, and what a person should hear of it."""
-
-    verdicts: list[Verdict]
-    files: list[str]
-    notice: str
+TRIES = 100
 
 
 def conclude(
     name: str,
     study: Study,
     runs: list[Run],
-    folder: Path,
     precision: Precision,
     origin: dict[str, Any],
     watch: Stopwatch,
-) -> Concluded:
-    """Judges and draws the runs of a grid and replaces the results in `folder`, all or none."""
-    grid = grid_of_runs(runs, str(precision))
-    verdicts, contents = [], {}
+) -> tuple[list[Verdict], dict[str, bytes]]:
+    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing."""
     with watch.part("judge"):
+        verdicts = []
         for claim in study.claims:
             with doing(f"judging {claim.id}"):
                 verdicts.append(judge(claim, runs))
-        with doing("writing down the verdicts and rates"):
-            judged = report.verdict_json(name, study, verdicts, str(precision), grid)
-            contents["verdict.json"] = judged.encode()
-            contents["rates.csv"] = report.rates_csv(study, runs, grid).encode()
+        digest = grid_digest(name, precision, runs, verdicts)
+        rates = report.rates_csv(study, runs, digest).encode()
+        judged = report.verdict_json(name, study, verdicts, str(precision), digest).encode()
+    files = {}
     with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             with doing(f"drawing {stem}"):
                 figure = draw(runs, verdicts)
                 if not precision.is_default:
                     state_precision(figure, str(precision))
-                for suffix, content in rendered(figure, grid).items():
-                    contents[stem + suffix] = content
-    told = {**origin, "grid_digest": grid, "seconds": watch.report()}
-    contents["provenance.json"] = report.dump(told).encode()
-    with doing(f"writing results to {folder}"):
-        figures_first = sorted(contents, key=lambda name: not name.endswith((".png", ".pdf")))
-        return Concluded(verdicts, figures_first, replace_together(folder, contents))
+                for suffix, content in rendered(figure, digest).items():
+                    files[stem + suffix] = content
+    source = {**origin, "seconds": watch.report(), "grid_digest": digest}
+    files["provenance.json"] = report.dump(source).encode()
+    return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}
 
 
-def grid_of_runs(runs: Sequence[Run], precision: str) -> str:
-    """The digest of a grid: of its runs, what became of them, and their precision."""
-    told = "\n".join([precision, *(f"{run.id} {run.status}" for run in runs)])
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+def grid_digest(
+    name: str, precision: Precision, runs: Sequence[Run], verdicts: Sequence[Verdict]
+) -> str:
+    """Names a conclusion: which runs there are, how each ended, and what was found of them."""
+    told = [name, str(precision), [(run.id, run.status) for run in runs]]
+    text = json.dumps([*told, [report.as_data(verdict) for verdict in verdicts]], default=str)
+    # The letter keeps a program that reads tables from taking digits for a number.
+    return "g" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def replace_together(folder: Path, contents: dict[str, bytes]) -> str:
-    """Replaces all files in a folder; returns why they might not outlive a power cut, if so."""
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder)
+def replace_together(folder: Path, files: Mapping[str, bytes]) -> str:
+    """Replaces these files so that all are of one conclusion in the end, whoever else does so too.
+
+    All are written beside the old ones before the first is replaced. Whoever replaces a file looks
+    afterwards at all of them, and starts again if another was at it; so the last one leaves a whole
+    conclusion. Returns why the folder could not be synced, or "".
+    """
+    with about(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for _ in range(TRIES):
+            _replace(folder, files)
+            if all(_holds(folder / name, content) for name, content in files.items()):
+                return sync(folder)
+            time.sleep(random.uniform(0.0, 0.1))
+        raise OSError(errno.EAGAIN, "another command keeps replacing them", str(folder))
+
+
+def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
     staged: dict[Path, Path] = {}
     try:
-        for name, content in contents.items():
+        for name, content in files.items():
             staged[folder / name] = stage(folder / name, content)
-        # Ctrl-C is answered after the last of them, and other commands wait.
-        with locked(folder), signals.held():
+        # Ctrl-C is answered after the last of them.
+        with signals.held():
             for path, new in staged.items():
                 new.replace(path)
     finally:
         for new in staged.values():
-            new.unlink(missing_ok=True)
-    return sync(folder)
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process has locked the folder; a lock ends with its process.
-
-    On Windows, and on a file system without locks, nobody waits: of two commands that end at the
-    same moment the files may then be mixed, which their digests tell.
-    """
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False

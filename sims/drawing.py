@@ -203,20 +203,20 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
 
 
 @style()
-def rendered(figure: Figure, grid: str = "") -> dict[str, bytes]:
-    """The figure as PNG and PDF, by suffix; without dates, and with the digest of its grid."""
+def rendered(figure: Figure, digest: str) -> dict[str, bytes]:
+    """The figure as .png and .pdf, without dates; `digest` names the runs that it was drawn of."""
     # Placed once, here: `savefig` would draw the figure twice to do it, and for every file.
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    found = {}
-    for kind, metadata in (
-        ("png", {"Software": None, "Comment": f"grid {grid}"}),
-        ("pdf", {"CreationDate": None, "Keywords": f"grid {grid}"}),
+    files = {}
+    for suffix, metadata in (
+        (".png", {"Software": None, "grid_digest": digest}),
+        (".pdf", {"CreationDate": None, "Keywords": f"grid_digest={digest}"}),
     ):
         file = io.BytesIO()
-        figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
-        found[f".{kind}"] = file.getvalue()
-    return found
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=metadata)
+        files[suffix] = file.getvalue()
+    return files

@@ -5,6 +5,7 @@ it from whoever reads the folder as a data set.
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -12,15 +13,29 @@ import platform
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = re.compile(r"\..+\.(\d+)-([0-9a-f]{8})-([0-9a-f]{8})\.tmp")
 # As named by matsense 0.1.
 UNSIGNED = re.compile(r"\..+\.[0-9a-f]{8}\.(tmp|png|pdf)")
 DAY = 24 * 3600.0
+# How file systems say that they cannot sync folders; others, as EIO, are failures.
+REFUSALS = {errno.EINVAL, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EBADF, errno.ENOSYS}
 
 # The chance parts of this process's own: another one had its number before, in a container often.
 _own: set[str] = set()
+
+
+@contextlib.contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Errors of the system in here name the path, where they would name nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def temporary(path: Path) -> Path:
@@ -93,7 +108,7 @@ def stage(path: Path, content: bytes) -> Path:
     """A temporary file beside `path` with this content, which the disk has taken."""
     new = temporary(path)
     try:
-        with new.open("xb") as file:
+        with about(path), new.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -129,6 +144,9 @@ def sync(folder: Path) -> str:
         finally:
             os.close(place)
     except OSError as error:
+        if error.errno not in REFUSALS:
+            error.filename = str(folder)
+            raise
         return (
             f"{folder}: its file system cannot sync folders ({error.strerror or error}): what is "
             "written last may be lost in a power cut, and is then run again"

@@ -3,241 +3,112 @@
 `<study folder>/runs/sweep=<name>/<first run>-<checksum>.parquet`: a hive-partitioned data set that
 pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
 message, seconds, program (the name of what computed it), precision, date (when it was stored),
-`param.<axis>`, and one list column for each recorded quantity (nested lists for vectors at ticks).
+`param.<axis>`, and one column for each recorded quantity: float64, in lists for ticks, in nested
+lists for vectors at ticks; null for a run that has none. No other file lies here, but for those
+that are being written (`.<name>.tmp`) and those that are damaged (`_<name>.unreadable`).
 """
 
-import contextlib
-import hashlib
-import itertools
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matsense.claims import Run
 from matsense.errors import InvalidInput
-from sims.files import remove_abandoned, write_whole
+from sims import columns
+from sims.files import about, remove_abandoned, sync, write_whole
+from sims.parts import PART, Parts, check_format, checksum
+from sims.rows import Record, fitting, needed, run_of, table_of
 from sims.study import Point
 
-FORMAT = 3
-# The first is written: readers of data sets skip what begins with such a sign.
-MARKS = ("_store.json", "store.json")
-MARK = MARKS[0]
-ASIDE = ".unreadable"
-FIXED = {
-    "run": pa.string(),
-    "seed": pa.int64(),
-    "status": pa.string(),
-    "message": pa.string(),
-    "seconds": pa.float64(),
-    "program": pa.string(),
-    "precision": pa.string(),
-    "date": pa.timestamp("ms", "UTC"),
-}
-
-
-@dataclass(frozen=True)
-class Record:
-    """A finished run as the engine hands it over."""
-
-    point: Point
-    status: str
-    quantities: dict[str, np.ndarray]
-    message: str = ""
-    seconds: float = 0.0
+# A file that told the format of a store, where each part tells it now: other readers stumbled.
+FORMER_MARK = "store.json"
 
 
 class Store:
     """The runs of one study under `folder`/runs.
 
     Nothing is created before the first write, so a refused command leaves no trace; with
-    `writing=False` nothing is ever changed. `notices` collects what a person should hear: files
-    whose checksum is wrong, which are set aside, and others that are left alone. Every other error
-    of reading (no permission, no memory, a disk that does not answer) is raised and changes
-    nothing: what cannot be read now may well be whole.
+    `only_reads` nothing is ever written or renamed. `notices` collects what a person should hear;
+    what cannot be read now is raised as OSError or MemoryError, and changes nothing (`sims.parts`).
     """
 
-    def __init__(self, folder: Path, writing: bool = True) -> None:
+    def __init__(self, folder: Path, only_reads: bool = False) -> None:
         self.root = folder / "runs"
-        self.writing = writing
-        self.notices: list[str] = []
-        self._tidied: set[Path] = set()
-        self._unsynced = False
-        self._quantities: dict[str, dict[str, pa.DataType]] = {}
+        self.only_reads = only_reads
+        self._parts = Parts(self.root, only_reads)
+        self.notices = self._parts.notices
+        self._seen: set[Path] = set()
         self._check_version()
 
     def _check_version(self) -> None:
-        for mark in (self.root / name for name in MARKS):
-            if not mark.exists():
-                continue
+        if os.path.lexists(self.root) and not self.root.is_dir():
+            raise InvalidInput(f"store {self.root}", "it is no folder", "use another --out")
+        mark = self.root / FORMER_MARK
+        if mark.is_file():
+            with about(mark):
+                told = mark.read_bytes()
             try:
-                found = json.loads(mark.read_bytes())["format"]
+                found = json.loads(told)["format"]
             except (ValueError, KeyError, TypeError):
                 found = "unreadable"
-            if found != FORMAT:
+            check_format(found, self.root)
+
+    def check_writable(self, sweeps: Iterable[str]) -> None:
+        """Raises InvalidInput if the runs of these sweeps would have to be written through a link,
+        or where something else than a folder is.
+        """
+        for place in (self.root, *(self.root / f"sweep={sweep}" for sweep in sweeps)):
+            if place.is_symlink():
                 raise InvalidInput(
                     f"store {self.root}",
-                    f"it is of format {found}, this version reads and writes format {FORMAT}",
-                    "use another --out, or the version of matsense that wrote it",
+                    f"{place} is a link to {place.readlink()}, which is read, not written through",
+                    "put the folder in its place, or use another --out",
                 )
+            if os.path.lexists(place) and not place.is_dir():
+                raise InvalidInput(f"store {self.root}", f"{place} is no folder", "move it away")
 
-    def check_writable(self) -> None:
-        """Raises InvalidInput if what would be written lies behind a link that leads elsewhere."""
-        home = self.root.parent.resolve()
-        for folder in [self.root, *self.root.glob("sweep=*")]:
-            if folder.is_symlink() and not folder.resolve().is_relative_to(home):
-                raise InvalidInput(
-                    f"store {folder}",
-                    f"it is a link to {folder.resolve()}, and links are not followed for writing",
-                    "give the folder itself with --out, or --rejudge to only read",
-                )
+    def tidy(self) -> None:
+        """Removes what killed commands have left half written, and the former mark of a store."""
+        if not self.only_reads and not self.root.is_symlink():
+            mark = self.root / FORMER_MARK
+            if mark.is_file():
+                mark.unlink(missing_ok=True)
+            for folder in (self.root, *self._parts.folders()):
+                if not folder.is_symlink():
+                    remove_abandoned(folder)
 
     def parts(self) -> list[Path]:
-        """The finished part files, in a fixed order; what is no file is left alone, and said."""
-        found = []
-        for path in sorted(self.root.glob("sweep=*/*.parquet")):
-            try:
-                kind = path.stat().st_mode
-            except FileNotFoundError:
-                if not path.is_symlink():
-                    continue  # another sweep in this folder was faster
-                kind = 0
-            if stat.S_ISREG(kind):
-                found.append(path)
-            else:
-                self._say(f"{path}: it is no file, and is left alone")
-        return found
+        """The finished part files, in a fixed order."""
+        return self._parts.listed()
+
+    def tables(self) -> Iterator[tuple[Path, pa.Table]]:
+        """The part files that are whole, each with its rows."""
+        for part, file in self._parts.whole():
+            yield part, self._parts.table(part, file, file.schema_arrow.names, _all(file))
 
     def known(self) -> set[str]:
         """Ids of all stored runs but the failed ones, which are to be tried again."""
         ids: set[str] = set()
-        for _, file in self._files():
-            table = file.read(["run", "status"])
+        for part, file in self._parts.whole():
+            self._seen.add(part)
+            table = self._parts.table(part, file, ["run", "status"], _all(file))
             pairs = zip(table["run"].to_pylist(), table["status"].to_pylist(), strict=True)
             ids.update(id for id, status in pairs if status != "failed")
         return ids
 
-    def _files(self) -> Iterator[tuple[Path, pq.ParquetFile]]:
-        """The part files that are what was once written, opened; others are set aside, or said."""
-        self._take_back()
+    def news(self) -> set[str]:
+        """Ids of the runs in parts that others have written since this store last looked."""
+        ids: set[str] = set()
         for part in self.parts():
-            try:
-                content = part.read_bytes()
-            except FileNotFoundError:
-                continue  # another sweep in this folder set it aside
-            if not part.stem.endswith(f"-{_checksum(content)}"):
-                self._set_aside(part)
-                continue
-            # Not read_table, which takes twice as long for a small file.
-            file = pq.ParquetFile(pa.BufferReader(content))
-            fault = _fault(file.schema_arrow)
-            if fault:
-                self._say(f"{part}: {fault}: not written by this store, and left alone")
-            else:
-                yield part, file
-
-    def _set_aside(self, part: Path) -> None:
-        """Renames a file whose content is not what its name's checksum says.
-
-        A flipped bit is an error, not a number. What a link leads to is not this store's.
-        """
-        wrong = f"{part}: its content is not what its name's checksum says"
-        if not self.writing or part.is_symlink() or part.parent.is_symlink():
-            self._say(f"{wrong}; its runs count as missing")
-            return
-        names = (f"{part.name}{ASIDE}{number or ''}" for number in itertools.count())
-        aside = next(new for name in names if not os.path.lexists(new := part.with_name(name)))
-        try:
-            part.rename(aside)
-        except FileNotFoundError:
-            return  # another sweep in this folder was faster
-        self._say(f"{wrong}; renamed to {aside.name}, its runs are run again")
-
-    def _take_back(self) -> None:
-        """Gives files that were set aside, and are whole after all, their name again."""
-        if not self.writing:
-            return
-        for aside in sorted(self.root.glob(f"sweep=*/*.parquet{ASIDE}*")):
-            part = aside.with_name(aside.name.partition(ASIDE)[0])
-            if aside.is_symlink() or aside.parent.is_symlink() or os.path.lexists(part):
-                continue
-            # Whatever cannot be read, or is no file, stays where it is.
-            with contextlib.suppress(OSError):
-                if not stat.S_ISREG(aside.stat().st_mode):
-                    continue
-                if part.stem.endswith(f"-{_checksum(aside.read_bytes())}"):
-                    aside.rename(part)
-                    self._say(f"{part}: it had been set aside and is whole: taken back")
-
-    def _say(self, notice: str) -> None:
-        if notice not in self.notices:
-            self.notices.append(notice)
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Writes finished runs of one sweep as one part file: temporary file, fsync, rename."""
-        if not records:
-            return
-        self.write_table(records[0].point.sweep, _table(records))
-
-    def write_table(self, sweep: str, table: pa.Table) -> None:
-        """Writes rows of one sweep as one part file."""
-        folder = self.root / f"sweep={sweep}"
-        if folder not in self._tidied or not folder.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            for place in (self.root, folder):
-                remove_abandoned(place)
-            self._tidied.add(folder)
-        if not any((self.root / name).exists() for name in MARKS):
-            self._wrote(write_whole(self.root / MARK, json.dumps({"format": FORMAT}).encode()))
-        known = self._quantities.setdefault(sweep, {})
-        if not known:
-            for part, file in self._files():
-                known |= _quantities(file.schema_arrow) if part.parent == folder else {}
-        own = _quantities(table.schema)
-        grown = known and not own.keys() <= known.keys()
-        lacking = not known and own and any(folder.glob("*.parquet"))
-        known |= own
-        self._write_part(folder, _with_columns(table, known))
-        if grown or lacking:
-            self._complete(folder, known)
-
-    def _write_part(self, folder: Path, table: pa.Table) -> Path:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        content = sink.getvalue().to_pybytes()
-        path = folder / f"{table['run'][0].as_py()[:12]}-{_checksum(content)}.parquet"
-        self._wrote(write_whole(path, content))
-        return path
-
-    def _complete(self, folder: Path, known: dict[str, pa.DataType]) -> None:
-        """Gives parts that were written before a quantity was known, of failures, its column.
-
-        All parts of a sweep then are one table to whoever reads the folder.
-        """
-        for part, file in self._files():
-            if part.parent == folder and not known.keys() <= set(file.schema_arrow.names):
-                new = self._write_part(folder, _with_columns(file.read(), known))
-                if new != part:
-                    part.unlink(missing_ok=True)
-
-    def _wrote(self, notice: str) -> None:
-        """A file system that syncs no folder is told of once, not for every folder and batch."""
-        if notice and not self._unsynced:
-            self._unsynced = True
-            self._say(notice)
-
-    def tables(self) -> Iterator[tuple[Path, pa.Table]]:
-        """The part files that can be read, each with its rows."""
-        for part, file in self._files():
-            yield part, file.read()
+            if part not in self._seen and (file := self._parts.open(part)) is not None:
+                table = self._parts.table(part, file, ["run"], _all(file))
+                ids.update(table["run"].to_pylist())
+            self._seen.add(part)
+        return ids
 
     def read(self, points: Iterable[Point]) -> list[Run]:
         """The runs of these points, in their order; those not stored have status "missing".
@@ -249,100 +120,99 @@ class Store:
         points = list(points)
         wanted = {point.id: point for point in points}
         found: dict[str, Run] = {}
-        for _, file in self._files():
-            # Ids first: a part of other runs may be large.
-            ids = file.read(["run"])["run"].to_pylist()
-            rows = [row for row, id in enumerate(ids) if id in wanted]
-            if not rows:
-                continue
-            table = file.read()
-            for row in rows:
-                id = ids[row]
-                if id not in found or found[id].status == "failed":
-                    found[id] = _run(wanted[id], table.slice(row, 1))
+        for part, file in self._parts.whole():
+            # Whose rows these are comes first: those of somebody else may be large.
+            for group in range(file.num_row_groups):
+                ids = self._parts.table(part, file, ["run"], [group])["run"].to_pylist()
+                rows = [
+                    row
+                    for row, id in enumerate(ids)
+                    if id in wanted and (id not in found or found[id].status == "failed")
+                ]
+                if rows:
+                    table = self._parts.table(part, file, needed(file.schema_arrow.names), [group])
+                    for row in rows if table.num_rows else ():
+                        found[ids[row]] = run_of(wanted[ids[row]], table.slice(row, 1))
         return [found.get(point.id, point.missing) for point in points]
 
+    def write(self, records: Sequence[Record]) -> None:
+        """Writes finished runs of one sweep as one part file: temporary file, fsync, rename.
 
-def _fault(schema: pa.Schema) -> str:
-    """What makes a table that is whole one of somebody else; "" if nothing does."""
-    for name, kind in FIXED.items():
-        if name not in schema.names or schema.field(name).type != kind:
-            return f"its column {name!r} is not one of {kind}"
-    for name in schema.names:
-        kind = schema.field(name).type
-        while pa.types.is_list(kind):
-            kind = kind.value_type
-        numbers = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)
-        if not (numbers or pa.types.is_boolean(kind) or name in FIXED or name.startswith("param.")):
-            return f"its column {name!r} holds no numbers"
-    return ""
+        A run whose quantities are no numbers, or of another rank than its neighbours', has failed.
+        """
+        if not records:
+            return
+        sweep = records[0].point.sweep
+        own: dict[str, int] = {}
+        fitted = [fitting(record, own) for record in records]
+        known = columns.ranks(self._schemas_of(self.root / f"sweep={sweep}").values())
+        self.write_table(sweep, table_of(fitted, {**known, **own}))
+        if set(own) - set(known):
+            self.settle([sweep])
+
+    def write_table(self, sweep: str, table: pa.Table) -> Path:
+        """Writes rows of one sweep as one part file, whose path is returned."""
+        folder = self.root / f"sweep={sweep}"
+        with about(folder):
+            self.check_writable([sweep])
+            folder.mkdir(parents=True, exist_ok=True)
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd")
+            content = sink.getvalue().to_pybytes()
+            part = folder / f"{table['run'][0].as_py()[:12]}-{checksum(content)}.parquet"
+            self._seen.add(part)
+            self._heed(write_whole(part, content))
+            self._parts.schemas[part] = table.schema
+        return part
+
+    def _heed(self, refusal: str) -> None:
+        # Once: every sweep's folder is on the same disk.
+        if refusal and not any("cannot sync" in notice for notice in self.notices):
+            self._parts.say(refusal)
+
+    def _schemas_of(self, folder: Path) -> dict[Path, pa.Schema]:
+        """Those of a sweep's parts, as far as they were opened; of all, the first time."""
+        if not any(part.parent == folder for part in list(self._parts.schemas)):
+            self._open_new(folder)
+        # A copy: another thread may open parts meanwhile (`news`).
+        known = list(self._parts.schemas.items())
+        return {part: schema for part, schema in known if part.parent == folder}
+
+    def _open_new(self, folder: Path) -> None:
+        for part in self.parts():
+            if part.parent == folder and part not in self._parts.schemas:
+                self._parts.open(part)
+
+    def settle(self, sweeps: Iterable[str]) -> None:
+        """Gives every part of these sweeps all columns that any of its sweep has, of one type.
+
+        Where all runs of a batch failed nobody knew their quantities. A part that lacks columns is
+        written again, whole, before the old one goes: no number changes.
+        """
+        for sweep in sweeps:
+            folder = self.root / f"sweep={sweep}"
+            self._open_new(folder)
+            own = {p: s for p, s in self._schemas_of(folder).items() if PART.fullmatch(p.name)}
+            target = columns.united(own.values())
+            if target is None:
+                self._parts.say(
+                    f"{folder}: parts of different programs hold a column in different forms: "
+                    "readers cannot take them for one table"
+                )
+                continue
+            for part, schema in own.items():
+                if columns.alike(schema, target) or self.only_reads or self._parts.leads_out(part):
+                    continue
+                with about(part):
+                    file = self._parts.open(part)
+                    if file is None:
+                        continue  # gone: another command was faster
+                    new = self.write_table(sweep, columns.conformed(file.read(), target))
+                    if new != part:
+                        part.unlink(missing_ok=True)
+                        self._heed(sync(folder))
+                        del self._parts.schemas[part]
 
 
-def _checksum(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
-
-
-def _now() -> datetime:
-    """The time to the second, which is all that anybody asks of a run."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def _table(records: Sequence[Record]) -> pa.Table:
-    columns: dict[str, Any] = {
-        "run": [r.point.id for r in records],
-        "seed": [r.point.seed for r in records],
-        "status": [r.status for r in records],
-        "message": [r.message for r in records],
-        "seconds": [r.seconds for r in records],
-        "program": [r.point.program for r in records],
-        "precision": [r.point.precision for r in records],
-        "date": pa.array([_now()] * len(records), FIXED["date"]),
-    }
-    for axis in records[0].point.params:
-        columns[f"param.{axis}"] = [r.point.params[axis] for r in records]
-    kinds = {name: _kind(array) for r in records for name, array in r.quantities.items()}
-    for name, kind in kinds.items():
-        values = [r.quantities.get(name) for r in records]
-        columns[name] = pa.array(
-            [None if v is None else np.asarray(v, float).tolist() for v in values], kind
-        )
-    return pa.table(columns, metadata={"matsense.format": str(FORMAT)})
-
-
-def _kind(array: np.ndarray) -> pa.DataType:
-    """Doubles, in as many lists as the array has axes: whatever it holds is read as such."""
-    kind = pa.float64()
-    for _ in range(np.ndim(array)):
-        kind = pa.list_(kind)
-    return kind
-
-
-def _quantities(schema: pa.Schema) -> dict[str, pa.DataType]:
-    """The columns of quantities, with their types."""
-    names = [n for n in schema.names if n not in FIXED and not n.startswith("param.")]
-    return {name: schema.field(name).type for name in names}
-
-
-def _with_columns(table: pa.Table, known: dict[str, pa.DataType]) -> pa.Table:
-    """The table with a column of nulls for each quantity that it lacks, in one order."""
-    for name in known.keys() - set(table.column_names):
-        table = table.append_column(name, pa.nulls(table.num_rows, known[name]))
-    return table.select([n for n in table.column_names if n not in known] + sorted(known))
-
-
-def _run(point: Point, row: pa.Table) -> Run:
-    quantities = {}
-    for name in _quantities(row.schema):
-        value = row[name][0].as_py()
-        if value is not None:
-            quantities[name] = np.asarray(value, dtype=float)
-    return Run(
-        point.id,
-        point.sweep,
-        point.params,
-        point.seed,
-        row["status"][0].as_py(),
-        quantities,
-        row["message"][0].as_py(),
-        point.instance,
-    )
+def _all(file: pq.ParquetFile) -> range:
+    return range(file.num_row_groups)

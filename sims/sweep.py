@@ -7,21 +7,22 @@ of the machine (no verdict).
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
 from matsense.errors import InvalidInput
 from sims import cost, listing, memory, options, processes, prune, report, streams
 from sims.backends import check_backend
-from sims.blocks import blocks
+from sims.blocks import Block, blocks
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
-from sims.conclusion import conclude
+from sims.company import Company
+from sims.conclusion import conclude, replace_together
 from sims.engine import Pool, run_all
 from sims.escape import visible
 from sims.failures import doing
+from sims.files import remove_abandoned
 from sims.grid import grid
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
@@ -29,8 +30,9 @@ from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store
-from sims.study import Study, load, names_of, points
+from sims.study import Point, Study, load, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
+from sims.worker import Spent
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -39,15 +41,30 @@ GO_ON = "what is finished is stored; the same command goes on from there"
 
 
 def execute(
-    packed: Sequence[Any], store: Store, pool: Pool, watch: Stopwatch, console: Console
+    lacking: Sequence[Point],
+    pack: Callable[[Sequence[Point]], Sequence[Block]],
+    store: Store,
+    pool: Pool,
+    watch: Stopwatch,
+    console: Console,
 ) -> None:
-    """Runs blocks; every finished one is stored before the next is awaited."""
-    with watch.part("run"), Progress(console, packed, pool.jobs) as progress:
-        for done in run_all(packed, pool):
-            with watch.part("store"), doing("storing runs"):
-                store.write(done.records)
-            progress.finished(done)
-    watch.spent(progress.spent)
+    """Runs what is lacking; every finished block is stored before the next is awaited.
+
+    What another command in this folder has in flight is left to it.
+    """
+    spent, now = Spent(0.0), lacking
+    with watch.part("run"), doing("running"), Company(store) as company:
+        while now:
+            packed = pack(now)
+            with Progress(console, packed, pool.jobs) as progress:
+                for done in run_all(packed, pool, company.take):
+                    with watch.part("store"), doing("storing runs"):
+                        store.write(done.records)
+                    company.stored(done)
+                    progress.finished(done)
+            spent += progress.spent
+            now = company.left(lacking)
+    watch.spent(spent)
 
 
 def prepare(
@@ -82,7 +99,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     options.choose_device(args.device, 1)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
-    store.check_writable()
+    store.check_writable(())
+    store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
@@ -120,9 +138,11 @@ def command(argv: Sequence[str]) -> int:
     study = load(args.study)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
-    store = Store(folder, writing=not (args.rejudge or args.dry_run))
-    if store.writing:
-        store.check_writable()
+    sweeps = [sweep for sweep, _ in chosen]
+    store = Store(folder, only_reads=args.rejudge or args.dry_run)
+    if not store.only_reads:
+        store.check_writable(sweep.name for sweep in sweeps)
+        store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     wanted = [
         point
@@ -131,23 +151,27 @@ def command(argv: Sequence[str]) -> int:
     ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
+
+    def pack(lacking: Sequence[Point]) -> list[Block]:
+        return blocks(args.study, sweeps, lacking, precision.operator)
+
     try:
         if not args.rejudge:
-            sweeps = [sweep for sweep, _ in chosen]
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
             with doing("reading the store"):
                 known = store.known()
             lacking = [point for point in own if point.id not in known]
-            packed = blocks(args.study, sweeps, lacking, precision.operator)
             if args.dry_run:
+                packed = pack(lacking)
                 cost_table = cost.probes(packed, jobs)
                 report.print_cost(console, packed, cost_table, len(own), jobs)
+                say(console, *store.notices)
                 return 0
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
-            with doing("running"):
-                execute(packed, store, pool, watch, console)
+            execute(lacking, pack, store, pool, watch, console)
+            store.settle(sweep.name for sweep in sweeps)
         with watch.part("read"), doing("reading the store"):
             runs = store.read(wanted)
         incomplete = unfinished(runs, shard, str(folder))
@@ -155,23 +179,27 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices, incomplete)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        concluded = conclude(args.study, study, runs, folder, precision, origin, watch)
+        verdicts, files = conclude(args.study, study, runs, precision, origin, watch)
+        with doing("writing the results"):
+            remove_abandoned(folder)
+            refusal = replace_together(folder, files)
     except KeyboardInterrupt:
         console.print(f"interrupted: {GO_ON}")
         return 3
     except WorkersLostError as error:
         console.print(f"{error}: {GO_ON}", markup=False)
         return 3
-    say(console, *pool.notices, *store.notices, concluded.notice)
-    report.print_table(console, study, concluded.verdicts)
+    say(console, *pool.notices, *store.notices, refusal)
+    report.print_table(console, study, verdicts)
     report.print_failures(console, runs)
-    say(console, f"{folder}/{', '.join(concluded.files)} ({watch.sentence()})")
-    return report.exit_code(concluded.verdicts)
+    written = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})"
+    say(console, written)
+    return report.exit_code(verdicts)
 
 
 def say(console: Console, *lines: str) -> None:
     """Prints lines as they are; what does not print is shown by its code."""
-    for line in lines:
+    for line in dict.fromkeys(lines):
         if line:
             console.print(visible(line), markup=False, highlight=False)
 

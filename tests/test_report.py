@@ -94,7 +94,7 @@ def test_the_terminal_says_whence_a_claim_comes_and_what_its_control_is_worth() 
 
 
 def test_verdict_json_and_the_table_made_of_it(tmp_path: Path) -> None:
-    text = verdict_json("toy", STUDY, [judge(c, RUNS) for c in CLAIMS], "float64")
+    text = verdict_json("toy", STUDY, [judge(c, RUNS) for c in CLAIMS], "float64", "g0")
     good, bare, wrong = json.loads(text)["claims"]
     assert (good["source"], bare["source"], wrong["source"]) == ("derived", "stated", "recalled")
     # Each of 4 units at 98.75%.

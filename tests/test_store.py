@@ -1,11 +1,7 @@
-"""The store: what is written is read back to the bit; what is broken is set aside and said."""
+"""The store: what is written is read back to the bit; what is damaged is set aside and said."""
 
-import errno
 import json
 import os
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.files import temporary
-from sims.store import ASIDE, MARKS, Record, Store, _checksum
+from sims.parts import checksum
+from sims.store import Record, Store
 from sims.study import Point
 
 
@@ -50,7 +46,9 @@ def test_other_tools_read_a_sweep_as_one_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write([record(0), record(1)])
     store.write([record(2)])
-    table = ds.dataset(tmp_path / "runs", partitioning="hive", format="parquet")
+    table = ds.dataset(
+        tmp_path / "runs", partitioning="hive", format="parquet", exclude_invalid_files=True
+    )
     frame = table.to_table(columns=["run", "sweep", "seed", "param.alpha"]).sort_by("seed")
     assert frame["param.alpha"].to_pylist() == [0.1 * i for i in range(3)]
     assert set(frame["sweep"].to_pylist()) == {"s"}
@@ -70,7 +68,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     assert len(fresh.known()) == 1
     assert len(fresh.notices) == 1
     assert part.name in fresh.notices[0]
-    assert part.with_name(part.name + ".unreadable").exists()
+    assert part.with_name(f"_{part.name}.unreadable").exists()
     assert len(Store(tmp_path).known()) == 1
 
 
@@ -78,7 +76,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     ("column", "values"),
     [("run", None), ("status", [1]), ("error", ["a word"]), ("error", [["a word"]])],
 )
-def test_a_whole_table_of_another_kind_is_left_alone(
+def test_a_whole_table_of_another_kind_is_left_out(
     tmp_path: Path, column: str, values: list | None
 ) -> None:
     """With a checksum that is right: as written by somebody else who names files so."""
@@ -90,10 +88,8 @@ def test_a_whole_table_of_another_kind_is_left_alone(
     pq.write_table(table if values is None else table.append_column(column, [values]), sink)
     content = sink.getvalue().to_pybytes()
     part.unlink()
-    foreign = part.with_name(f"x-{_checksum(content)}.parquet")
-    foreign.write_bytes(content)
+    part.with_name(f"x-{checksum(content)}.parquet").write_bytes(content)
     assert store.known() == set()
-    assert foreign.read_bytes() == content and "left alone" in store.notices[0]
     assert f"column '{column}'" in store.notices[0]
     assert store.read([record(0).point])[0].status == "missing"
 
@@ -111,12 +107,12 @@ def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:
         (run,) = store.read([record(0).point])
         assert run.status == "missing"
         assert "checksum" in store.notices[0]
-        part.with_name(part.name + ".unreadable").unlink()
+        part.with_name(f"_{part.name}.unreadable").unlink()
         part.write_bytes(content)
     assert Store(tmp_path).known() == {record(0).point.id}
 
 
-def test_a_table_of_something_else_is_set_aside(tmp_path: Path) -> None:
+def test_a_table_of_something_else_is_left_out(tmp_path: Path) -> None:
     Store(tmp_path).write([record(0)])
     (part,) = Store(tmp_path).parts()
     pq.write_table(pa.table({"x": [1.0, 2.0]}), part.with_name("foreign.parquet"))
@@ -132,37 +128,6 @@ def test_two_writers_of_one_run_are_read_once(tmp_path: Path) -> None:
     assert len(Store(tmp_path).parts()) == 2
     runs = Store(tmp_path).read([record(0).point, record(1).point])
     assert [run.seed for run in runs] == [0, 1]
-
-
-FAILURE = Record(record(7).point, "failed", {}, "MemoryError: no room")
-CANNOT = [
-    *(OSError(number, os.strerror(number)) for number in (
-        errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE,
-        errno.ENOMEM, errno.EINTR, errno.ETIMEDOUT,
-    )),
-    MemoryError("no room"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("error", CANNOT, ids=str)
-def test_what_cannot_be_read_now_ends_the_command_and_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    Store(tmp_path).write([record(0)])
-    Store(tmp_path).write([record(1)])
-    before = {p: p.read_bytes() for p in (tmp_path / "runs").rglob("*") if p.is_file()}
-
-    def refused(path: Path) -> bytes:
-        raise error
-
-    store = Store(tmp_path)
-    with monkeypatch.context() as m:
-        m.setattr(Path, "read_bytes", refused)
-        for read in (Store.known, lambda own: own.read([record(0).point])):
-            with pytest.raises(type(error)):
-                read(store)
-    assert {p: p.read_bytes() for p in (tmp_path / "runs").rglob("*") if p.is_file()} == before
-    assert len(Store(tmp_path).known()) == 2
 
 
 def test_failed_runs_are_tried_again_and_the_success_counts(tmp_path: Path) -> None:
@@ -197,132 +162,24 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(p.name for p in (tmp_path / "runs").rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", MARKS)
 @pytest.mark.parametrize("mark", ['{"format": 99}', "nonsense"])
-def test_a_store_of_another_version_is_refused(tmp_path: Path, mark: str, name: str) -> None:
+def test_a_store_of_another_version_is_refused(tmp_path: Path, mark: str) -> None:
     Store(tmp_path).write([record(0)])
-    (tmp_path / "runs" / name).write_text(mark)
+    (tmp_path / "runs" / "store.json").write_text(mark)
     with pytest.raises(InvalidInput, match="use another --out"):
         Store(tmp_path)
     assert json.dumps(mark)
 
 
-def test_a_store_that_is_only_read_is_not_changed(tmp_path: Path) -> None:
-    Store(tmp_path).write([record(0)])
-    (part,) = Store(tmp_path).parts()
-    part.write_bytes(b"damaged")
-    store = Store(tmp_path, writing=False)
-    assert store.known() == set() and part.read_bytes() == b"damaged"
-    assert "its runs count as missing" in store.notices[0]
-
-
-def test_what_was_set_aside_and_is_whole_is_taken_back(tmp_path: Path) -> None:
-    Store(tmp_path).write([record(0)])
-    (part,) = Store(tmp_path).parts()
-    part.rename(part.with_name(part.name + ASIDE))
-    assert Store(tmp_path, writing=False).known() == set()
+def test_parts_of_another_version_are_refused(tmp_path: Path) -> None:
+    """They are whole: neither set aside nor run again."""
     store = Store(tmp_path)
-    assert store.known() == {record(0).point.id} and part.exists()
-    assert "taken back" in store.notices[0]
-
-
-def test_a_name_for_setting_aside_that_is_taken(tmp_path: Path) -> None:
-    Store(tmp_path).write([record(0)])
-    (part,) = Store(tmp_path).parts()
-    part.with_name(part.name + ASIDE).mkdir()
-    part.write_bytes(b"damaged")
-    assert Store(tmp_path).known() == set()
-    assert part.with_name(f"{part.name}{ASIDE}1").read_bytes() == b"damaged"
-
-
-@pytest.mark.parametrize("kind", ["folder", "pipe", "dangling"])
-def test_what_is_no_file_is_said_and_never_waited_for(tmp_path: Path, kind: str) -> None:
-    Store(tmp_path).write([record(0)])
-    (part,) = Store(tmp_path).parts()
-    other = part.with_name("other.parquet")
-    {"folder": other.mkdir, "pipe": lambda: os.mkfifo(other),
-     "dangling": lambda: other.symlink_to(tmp_path / "nowhere")}[kind]()  # fmt: skip
-    store = Store(tmp_path)
-    assert store.known() == {record(0).point.id}
-    assert store.notices == [f"{other}: it is no file, and is left alone"]
-    assert os.path.lexists(other)
-
-
-def test_links_are_read_and_not_followed_for_writing(tmp_path: Path) -> None:
-    Store(tmp_path / "theirs").write([record(0)])
-    theirs = tmp_path / "theirs" / "runs" / "sweep=s"
-    (tmp_path / "mine" / "runs").mkdir(parents=True)
-    (tmp_path / "mine" / "runs" / "sweep=s").symlink_to(theirs)
-    store = Store(tmp_path / "mine")
-    assert store.known() == {record(0).point.id}
-    with pytest.raises(InvalidInput, match="links are not followed for writing"):
-        store.check_writable()
-    (part,) = theirs.glob("*.parquet")
-    part.write_bytes(b"damaged")
-    assert Store(tmp_path / "mine").known() == set()
-    assert part.read_bytes() == b"damaged"
-
-
-def test_parts_of_other_runs_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(tmp_path).write([record(0)])
-    Store(tmp_path).write([record(1)])
-    asked = []
-    read = pq.ParquetFile.read
-
-    def seen(file: pq.ParquetFile, columns: list[str] | None = None) -> pa.Table:
-        asked.append(columns)
-        return read(file, columns)
-
-    monkeypatch.setattr(pq.ParquetFile, "read", seen)
-    Store(tmp_path).read([record(1).point])
-    assert sorted(asked, key=str) == [None, ["run"], ["run"]]
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_failures_have_the_columns_of_the_others(tmp_path: Path, first: int) -> None:
-    """Whichever is written first, and by whichever command: a sweep is one table."""
-    for own in ([FAILURE], [record(0)])[:: 1 if first else -1]:
-        Store(tmp_path).write(own)
-    table = ds.dataset(tmp_path / "runs", partitioning="hive", format="parquet").to_table()
-    assert {len(column) for column in table.columns} == {2}
-    assert table.schema.field("error").type == pa.list_(pa.float64())
-    assert table.schema.field("vector").type == pa.list_(pa.list_(pa.float64()))
-    assert sum(value is not None for value in table["error"].to_pylist()) == 1
-    for part in Store(tmp_path).parts():
-        schema = pq.read_schema(part)
-        assert schema.remove_metadata() == table.drop_columns(["sweep"]).schema.remove_metadata()
-    runs = Store(tmp_path).read([record(0).point, FAILURE.point])
-    assert [run.status for run in runs] == ["ok", "failed"] and not runs[1].quantities
-
-
-def test_a_file_system_that_syncs_no_folder_is_told_of_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sync = os.fsync
-
-    def of_files_only(number: int) -> None:
-        if stat.S_ISDIR(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        sync(number)
-
-    monkeypatch.setattr(os, "fsync", of_files_only)
-    store = Store(tmp_path)
-    for i in range(3):
-        store.write([record(i)])
-    assert len(store.notices) == 1 and "cannot sync folders" in store.notices[0]
-    assert len(Store(tmp_path).known()) == 3
-
-
-def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    Store(tmp_path).write([record(0)])
-    (part,) = Store(tmp_path).parts()
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
-                          capture_output=True, text=True, check=True)  # fmt: skip
-    living = temporary(part)
-    dead = living.with_name(living.name.replace(f".{os.getpid()}-", f".{int(done.stdout)}-"))
-    for path in (living, dead):
-        path.write_bytes(b"half")
-    Store(tmp_path, writing=False).known()
-    assert dead.exists()
-    Store(tmp_path).write([record(1)])
-    assert living.exists() and not dead.exists()
+    store.write([record(0)])
+    (part,) = store.parts()
+    table = pq.read_table(part, partitioning=None)
+    part.unlink()
+    store.write_table("s", table.replace_schema_metadata({"matsense.format": "99"}))
+    (part,) = store.parts()
+    with pytest.raises(InvalidInput, match="it is of format 99"):
+        Store(tmp_path).known()
+    assert part.exists()

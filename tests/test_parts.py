@@ -16,6 +16,7 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import parts
+from sims.files import temporary
 from sims.parts import checksum
 from sims.store import Record, Store
 from tests import toy
@@ -311,7 +312,8 @@ def test_commands_that_only_read_leave_the_store_as_it_is(tmp_path: Path) -> Non
     aside = whole.with_name(f"_{whole.name}.unreadable")
     whole.rename(aside)
     runs = tree / "figures" / "toy" / "runs"
-    (runs / f".x.999999999-{'0' * 8}-{'0' * 8}.tmp").touch()
+    left = temporary(runs / "x")
+    left.with_name(left.name.replace(f".{os.getpid()}-", ".999999999-")).touch()
     before = tree_of(runs)
     for options in (["toy", "--seeds", "2", "--dry-run"], ["toy", "--rejudge"], ["--table"], []):
         done = toy.sweep(tree, *options)

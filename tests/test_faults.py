@@ -198,7 +198,8 @@ def test_batches_that_kill_their_workers_are_found_and_the_rest_goes_on(tree: Pa
     """A trial that kills its process, in one of the two sweeps: the other is finished and kept."""
     study = tree / "sims" / "studies" / "toy.py"
     text = study.read_text().replace(
-        '"""Asymmetric GD."""', '"""Asymmetric GD."""\n    import os; os.kill(os.getpid(), 9)'
+        '"""Asymmetric GD."""',
+        '"""Asymmetric GD."""\n    import os, sys; "sims.sweep" in sys.orig_argv or os.kill(os.getpid(), 9)',
     )
     study.write_text(text)
     done = toy.sweep(tree, "toy", "--seeds", "8", "--jobs", "2")

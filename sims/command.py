@@ -15,6 +15,10 @@ from sims.escape import visible
 ASIDE = "matsense-aside"
 
 
+class _Ended(SystemExit):
+    """The end that the command's own words ask for."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that raises InvalidInput instead of printing its usage and leaving."""
 
@@ -24,6 +28,10 @@ class Parser(argparse.ArgumentParser):
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Ends the command, as --help does; whoever else ends the process has failed."""
+        raise _Ended(status)
 
     def error(self, message: str) -> NoReturn:
         """One line, whatever was wrong with the words."""
@@ -62,17 +70,19 @@ def main(command: Callable[[Sequence[str]], int]) -> int:
     except KeyboardInterrupt:
         print(signals.NOTHING_WRITTEN, file=sys.stderr)
         return 3
-    except Exception as error:
+    except _Ended as asked:
+        return int(asked.code or 0)
+    except BaseException as error:  # a library in Rust panics with no Exception
         failures.tell(error)
         return failures.FAILED
     finally:
         signals.concluded()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process; at once, if a thread of it is still inside a compiled call."""
     if any(thread.daemon and thread.name == ASIDE for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -6,6 +6,7 @@ the same moment is, otherwise.
 """
 
 import contextlib
+import random
 import threading
 import time
 from collections.abc import Sequence
@@ -46,19 +47,31 @@ class Company:
     def __exit__(self, *exception: object) -> None:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
+            self._store.tidy()
 
     def take(self, block: Block) -> bool:
         """Whether this command is to run a block: if no other has stored it or has it in flight."""
         ids = {point.id for row in block.points for point in row}
         with self._lock:
-            self._look()
-            if ids & self._finished or (self._patient and ids & self._elsewhere()):
+            free = self._are_free(ids)
+            if free:
+                self._in_flight |= ids
+                self._tell()
+                # Two who take it at the same moment see each other now, and leave it for later.
+                free = self._are_free(ids)
+            if free:
+                self._left_to_others -= ids
+            else:
                 self._left_to_others |= ids
-                return False
-            self._left_to_others -= ids
-            self._in_flight |= ids
-            self._tell()
-        return True
+                self._in_flight -= ids
+                self._tell()
+        return free
+
+    def _are_free(self, ids: set[str]) -> bool:
+        # In this order: what another has no more in flight is stored by then.
+        elsewhere = self._elsewhere() if self._patient else set()
+        self._look()
+        return not ids & (self._finished | elsewhere)
 
     def stored(self, done: Done) -> None:
         """Takes note of a block whose runs are stored."""
@@ -77,15 +90,17 @@ class Company:
         deadline = time.monotonic() + max(PATIENCE, 3 * self._longest)
         while True:
             with self._lock:
+                elsewhere = self._elsewhere()
                 self._look()
                 still = self._left_to_others - self._finished
-                free = still - self._elsewhere()
+                free = still - elsewhere
                 self._patient = time.monotonic() < deadline
             if not still:
                 return []
+            # Not all at the same moment.
+            time.sleep(random.uniform(0.0, LOOK))
             if free or not self._patient:
                 return [point for point in points if point.id in (free or still)]
-            time.sleep(LOOK)
 
     def _look(self) -> None:
         # An error is met again by whoever reads in the main thread, and is said there.

@@ -168,11 +168,18 @@ def _stream(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterato
             for result in results:
                 yield from result
         finally:
+            threading.excepthook = _manager_unheard
             # A caller that stops early knows that blocks are in flight; joblib would warn.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if results is not None:
                     results.close()
+
+
+def _manager_unheard(told: threading.ExceptHookArgs) -> None:
+    """Says what a thread died of, but for loky's own, whose tasks are taken from it at the end."""
+    if told.thread is None or not told.thread.name.startswith("ExecutorManagerThread"):
+        threading.__excepthook__(told)
 
 
 def _taken(tasks: Iterable[tuple[Block, ...]], take: Taker) -> Iterator[tuple[Block, ...]]:

@@ -29,7 +29,7 @@ def doing(what: str) -> Iterator[None]:
         ended = RuntimeError(f"sys.exit({error.code!r}) was called")
         ended.add_note(f"{WHILE}{what}")
         raise ended from error
-    except Exception as error:
+    except BaseException as error:
         error.add_note(f"{WHILE}{what}")
         raise
 

@@ -54,19 +54,20 @@ def heard() -> None:
 
 
 class _Ear:
-    held = False
+    held = 0
     asked = False
 
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
     """What is done in here, which must be short, is done whole: who asks is answered after it."""
-    _Ear.held, _Ear.asked = True, False
+    _Ear.held += 1
     try:
         yield
     finally:
-        _Ear.held = False
-    if _Ear.asked:
+        _Ear.held -= 1
+    if _Ear.asked and not _Ear.held:
+        _Ear.asked = False
         raise KeyboardInterrupt
 
 

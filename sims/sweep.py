@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from matsense.errors import InvalidInput
-from sims import cost, listing, memory, options, processes, prune, report, streams
+from matsense.judge import Verdict
+from sims import cost, listing, memory, options, processes, prune, report, signals, streams
 from sims.backends import check_backend
 from sims.blocks import Block, blocks
 from sims.cluster import WorkersLostError
@@ -104,21 +105,16 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     names = names_of(args.study, lambda: console.print(TRACING))
     found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
-    for notice in store.notices:
-        console.print(notice, markup=False)
-    console.print(prune.what_is_removed(found, store.root), markup=False)
-    try:
+    say(console, *store.notices, prune.what_is_removed(found, store.root))
+    with doing(f"removing runs of older code from {store.root}"):
         prune.remove(store, found)
-    except OSError as error:
-        where, why = f"--prune in {store.root}", error.strerror or str(error)
-        raise InvalidInput(where, f"a file cannot be removed ({why})", "mend that") from None
     return 0
 
 
 def command(argv: Sequence[str]) -> int:
     """Everything after the shell: returns the exit code, raises InvalidInput."""
     args = options.parser(__doc__).parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+    console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False, emoji=False)
     if args.prune:
         return clear(args, console)
     shard = check_shard(args)
@@ -151,6 +147,7 @@ def command(argv: Sequence[str]) -> int:
     ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
+    verdicts: list[Verdict] | None = None
 
     def pack(lacking: Sequence[Point]) -> list[Block]:
         return blocks(args.study, sweeps, lacking, precision.operator)
@@ -166,10 +163,11 @@ def command(argv: Sequence[str]) -> int:
                 cost_table = cost.probes(packed, jobs)
                 report.print_cost(console, packed, cost_table, len(own), jobs)
                 say(console, *store.notices)
+                streams.delivered()
                 return 0
-            console.print(report.what_is_to_run(len(own), len(lacking), shard))
+            say(console, report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
-                console.print(processes.ALONE, markup=False)
+                say(console, processes.ALONE)
             execute(lacking, pack, store, pool, watch, console)
             store.settle(sweep.name for sweep in sweeps)
         with watch.part("read"), doing("reading the store"):
@@ -179,21 +177,23 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices, incomplete)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        verdicts, files = conclude(args.study, study, runs, precision, origin, watch)
-        with doing("writing the results"):
+        judged, files = conclude(args.study, study, runs, precision, origin, watch)
+        with doing("writing the results"), signals.held():
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
+            verdicts = judged
+        say(console, *pool.notices, *store.notices, refusal)
+        report.print_table(console, study, verdicts)
+        report.print_failures(console, runs)
+        say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
     except KeyboardInterrupt:
-        console.print(f"interrupted: {GO_ON}")
-        return 3
+        if verdicts is None:
+            say(console, f"interrupted: {GO_ON}")
+            return 3
+        # All is written; what is said of it was not heard out.
     except WorkersLostError as error:
-        console.print(f"{error}: {GO_ON}", markup=False)
+        say(console, f"{error}: {GO_ON}")
         return 3
-    say(console, *pool.notices, *store.notices, refusal)
-    report.print_table(console, study, verdicts)
-    report.print_failures(console, runs)
-    written = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})"
-    say(console, written)
     return report.exit_code(verdicts)
 
 
@@ -201,7 +201,7 @@ def say(console: Console, *lines: str) -> None:
     """Prints lines as they are; what does not print is shown by its code."""
     for line in dict.fromkeys(lines):
         if line:
-            console.print(visible(line), markup=False, highlight=False)
+            console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

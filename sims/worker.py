@@ -72,7 +72,9 @@ def run_block(block: Block) -> Done:
     after = 0.0
     try:
         records, after = _compute(block, _same_program(block))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit, and the panics of libraries in Rust, too
         records = [_failed(point, error) for row in block.points for point in row]
     total = time.perf_counter() - start
     each = total / max(block.runs, 1)
@@ -88,7 +90,7 @@ def killed(block: Block) -> list[Record]:
     return [_failed(point, error) for row in block.points for point in row]
 
 
-def _failed(point: Any, error: Exception) -> Record:
+def _failed(point: Any, error: BaseException) -> Record:
     return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
 
 
@@ -133,7 +135,9 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
                 except Excluded as reason:
                     records.append(Record(point, "excluded", {}, str(reason)))
                     continue
-                except Exception as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
                     records.append(_failed(point, error))
                     continue
             finite = all(np.all(np.isfinite(array)) for array in own.values())

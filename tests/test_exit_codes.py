@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +50,15 @@ RAISES = "(lambda: (_ for _ in ()).throw({}))()"
         ("MemoryError('9 TB')", "out of memory: 9 TB"),
         ("RecursionError('too deep')", "RecursionError: too deep"),
         ("SystemExit(0)", "sys.exit(0) was called"),
+        ("BaseException('a panic')", "BaseException: a panic"),
+        ("InvalidInput('x', 'the rule', 'the remedy')", "InvalidInput: x: the rule; the remedy"),
         ("OSError(5, 'Input/output error', 'x.npy')", "Input/output error: x.npy"),
     ],
 )
 def test_a_failure_is_one_line_and_code_4(broken, error: str, said: str, tmp_path: Path) -> None:
     law = "lambda run: float(exact_rate(0.1, 1.0))"
-    done = broken(law, f"lambda run: {RAISES.format(error)}")
+    named = "__import__('matsense.errors').errors.InvalidInput"
+    done = broken(law, f"lambda run: {RAISES.format(error.replace('InvalidInput', named))}")
     assert done.returncode == 4, done.stdout + done.stderr
     assert done.stderr.startswith("error: while judging exact: ") and said in done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr[:-1].isprintable()
@@ -63,6 +67,12 @@ def test_a_failure_is_one_line_and_code_4(broken, error: str, said: str, tmp_pat
     kept.unlink()
     assert "Traceback" in details and "toy.py" in details and "sims.sweep toy" in details
     assert "matsense" in details and "jax" in details
+
+
+def test_what_fails_while_rates_are_fitted(broken) -> None:
+    done = broken("predicted=lambda run: 0.21", "predicted=lambda run: 1 / 0")
+    assert done.returncode == 4
+    assert "while fitting the runs for rates.csv: ZeroDivisionError" in done.stderr
 
 
 def test_a_figure_that_fails_says_which(broken) -> None:
@@ -92,6 +102,31 @@ def test_what_cannot_be_printed_changes_no_verdict(stored: Path, how: str) -> No
     assert told.strip() == "code 0"
     json.loads((stored / "figures" / "toy" / "verdict.json").read_text())
     assert (stored / "figures" / "toy" / "rates.csv").read_text().count("\n") == 7
+
+
+@pytest.mark.skipif(not Path("/proc/self/wchan").exists(), reason="asks what a process waits for")
+def test_an_interrupted_print_has_the_code_of_the_verdict(stored: Path) -> None:
+    """Nobody reads the table; Ctrl-C meets it in the middle."""
+    import fcntl
+
+    reading, writing = os.pipe()
+    try:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writing, b"x" * 3900)
+        origin = stored / "figures" / "toy" / "provenance.json"
+        origin.unlink()
+        command = toy.command(*WORDS, "--rejudge")
+        process = children.start(command, stored, toy.environment(stored), stdout=writing)
+        children.wait_until(origin.exists, process)
+        waits = Path(f"/proc/{process.pid}/wchan")
+        children.wait_until(lambda: (told := waits.read_text()) == "0" or "pipe" in told, process)
+        assert process.poll() is None
+        children.tell(process, signal.SIGINT)
+        _, err = children.finish(process)
+        assert (process.returncode, err) == (0, "")
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 @pytest.mark.parametrize(("words", "redirected", "code"), [
@@ -124,6 +159,7 @@ def test_codes_of_everything_that_a_command_may_raise(
 
     for error, code in (
         (InvalidInput("x\x1b", "rule", "remedy"), 2), (KeyboardInterrupt(), 3),
+        (SystemExit(0), 4), (SystemExit("bye"), 4), (BaseException("a panic"), 4),
         (OSError(28, "No space left on device"), 4), (ValueError(), 4), (MemoryError(), 4),
     ):  # fmt: skip
         assert command.main(raising(error)) == code

@@ -36,6 +36,7 @@ class Company:
         self._in_flight: set[str] = set()
         self._finished: set[str] = set()
         self._left_to_others: set[str] = set()
+        self._looked_at = 0
         self._longest = 0.0
         self._patient = True
 
@@ -69,9 +70,8 @@ class Company:
 
     def _are_free(self, ids: set[str]) -> bool:
         # In this order: what another has no more in flight is stored by then.
-        elsewhere = self._elsewhere() if self._patient else set()
-        self._look()
-        return not ids & (self._finished | elsewhere)
+        elsewhere = self._look()
+        return not ids & (self._finished | (elsewhere if self._patient else set()))
 
     def stored(self, done: Done) -> None:
         """Takes note of a block whose runs are stored."""
@@ -90,8 +90,7 @@ class Company:
         deadline = time.monotonic() + max(PATIENCE, 3 * self._longest)
         while True:
             with self._lock:
-                elsewhere = self._elsewhere()
-                self._look()
+                elsewhere = self._look()
                 still = self._left_to_others - self._finished
                 free = still - elsewhere
                 self._patient = time.monotonic() < deadline
@@ -102,19 +101,24 @@ class Company:
             if free or not self._patient:
                 return [point for point in points if point.id in (free or still)]
 
-    def _look(self) -> None:
+    def _look(self) -> set[str]:
+        """What others have in flight; and takes note of what they have stored.
+
+        Thousands of parts are listed only if another command is here, or came or went since the
+        last look: its file appears in runs/, and vanishes from there.
+        """
+        elsewhere: set[str] = set()
         # An error is met again by whoever reads in the main thread, and is said there.
         with contextlib.suppress(OSError, MemoryError):
-            self._finished |= self._store.news()
-
-    def _elsewhere(self) -> set[str]:
-        ids: set[str] = set()
-        with contextlib.suppress(OSError):
-            for path in self._store.root.glob(f".{WORKING}.*.tmp"):
-                if path != self._file and is_at_work(path):
-                    with contextlib.suppress(OSError, ValueError):
-                        ids.update(path.read_text("ascii").split())
-        return ids
+            changed = self._store.root.stat().st_mtime_ns
+            others = [p for p in self._store.root.glob(f".{WORKING}.*.tmp") if p != self._file]
+            for path in filter(is_at_work, others):
+                with contextlib.suppress(OSError, ValueError):
+                    elsewhere.update(path.read_text("ascii").split())
+            if others or changed != self._looked_at:
+                self._looked_at = changed
+                self._finished |= self._store.news()
+        return elsewhere
 
     def _tell(self) -> None:
         with contextlib.suppress(OSError):

@@ -39,8 +39,12 @@ class Parts:
         self.root = root
         self.only_reads = only_reads
         self.notices: list[str] = []
-        self.schemas: dict[Path, pa.Schema] = {}
+        self._schemas: dict[Path, dict[Path, pa.Schema]] = {}  # by folder: parts are many
         self._vanished = False
+
+    def schemas_of(self, folder: Path) -> dict[Path, pa.Schema]:
+        """Those of the parts of a folder, as far as they were opened or written."""
+        return self._schemas.setdefault(folder, {})
 
     def listed(self) -> list[Path]:
         """All files named like a part, in a fixed order."""
@@ -99,7 +103,7 @@ class Parts:
             check_format(int(told) if told.isdigit() else "unreadable", self.root)
         if not self._attempt(part, lambda: columns.check(schema)):
             return None
-        self.schemas[part] = schema
+        self.schemas_of(part.parent)[part] = schema
         return file
 
     def table(

@@ -162,7 +162,7 @@ class Store:
             part = folder / f"{table['run'][0].as_py()[:12]}-{checksum(content)}.parquet"
             self._seen.add(part)
             self._heed(write_whole(part, content))
-            self._parts.schemas[part] = table.schema
+            self._parts.schemas_of(folder)[part] = table.schema
         return part
 
     def _heed(self, refusal: str) -> None:
@@ -172,15 +172,14 @@ class Store:
 
     def _schemas_of(self, folder: Path) -> dict[Path, pa.Schema]:
         """Those of a sweep's parts, as far as they were opened; of all, the first time."""
-        if not any(part.parent == folder for part in list(self._parts.schemas)):
+        if not self._parts.schemas_of(folder):
             self._open_new(folder)
         # A copy: another thread may open parts meanwhile (`news`).
-        known = list(self._parts.schemas.items())
-        return {part: schema for part, schema in known if part.parent == folder}
+        return dict(self._parts.schemas_of(folder))
 
     def _open_new(self, folder: Path) -> None:
         for part in self.parts():
-            if part.parent == folder and part not in self._parts.schemas:
+            if part.parent == folder and part not in self._parts.schemas_of(folder):
                 self._parts.open(part)
 
     def settle(self, sweeps: Iterable[str]) -> None:
@@ -211,7 +210,7 @@ class Store:
                     if new != part:
                         part.unlink(missing_ok=True)
                         self._heed(sync(folder))
-                        del self._parts.schemas[part]
+                        del self._parts.schemas_of(folder)[part]
 
 
 def _all(file: pq.ParquetFile) -> range:

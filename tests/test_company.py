@@ -8,7 +8,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from sims.blocks import Block
+from sims.company import Company
+from sims.store import Store
 from tests import children, toy
+from tests.test_store import record
 
 
 @pytest.fixture
@@ -35,6 +39,28 @@ def test_three_at_once_share_the_work(tree: Path) -> None:
     assert len(stored) == 100
     assert sum(stored.values()) == 100
     assert len(toy.rows(tree / "figures", once=False)) == 100
+
+
+def test_a_command_alone_does_not_list_the_parts_for_every_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be thousands; whoever comes or goes is seen in the folder above them."""
+    store = Store(tmp_path)
+    store.write([record(0)])
+    looks = []
+    news = Store.news
+    monkeypatch.setattr(Store, "news", lambda own: looks.append(1) or news(own))
+    blocks = [Block("study", "s", {}, ((record(i).point,),)) for i in range(1, 60)]
+    with Company(store) as company:
+        assert all(company.take(block) for block in blocks[:50])
+        assert len(looks) <= 3
+        # One that came, stored a run and went is noticed; what it stored is not taken.
+        with Company(Store(tmp_path)) as other:
+            assert other.take(blocks[50])
+            assert not company.take(blocks[50])
+            Store(tmp_path).write([record(51)])
+        assert not company.take(blocks[50])
+        assert company.take(blocks[51])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops a process")

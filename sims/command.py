@@ -10,6 +10,7 @@ from typing import NoReturn
 from matsense.errors import InvalidInput
 from sims import environment, failures, signals, streams
 from sims.escape import visible
+from sims.words import NotANumber, shown, whole_number
 
 # The name of threads that compute while the main one listens for signals.
 ASIDE = "matsense-aside"
@@ -38,16 +39,21 @@ class Parser(argparse.ArgumentParser):
         raise InvalidInput("command line", message, f"see {self.prog} --help")
 
 
+def count(text: str) -> int:
+    """The whole number that an option is given as."""
+    try:
+        return whole_number(text)
+    except NotANumber as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)!r}: {error}") from None
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The type of an option that is a whole number, `least` or more."""
 
     def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
+        value = count(text)
         if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {least} or more")
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
         return value
 
     return number

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -43,6 +44,15 @@ _UNHEARD = (
     r"[\s\S]*joblib will operate in serial mode",
     "Error (reading|writing) persistent compilation cache",
 )
+
+
+def versions() -> dict[str, str | None]:
+    """The version of each package that matsense needs; None of one that tells none."""
+    found: dict[str, str | None] = dict.fromkeys(NEEDED)
+    for name in NEEDED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def starts_command() -> bool:

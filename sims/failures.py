@@ -4,7 +4,6 @@ No code of a verdict: a crash says nothing about a theorem.
 """
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import sys
@@ -13,11 +12,11 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from sims import environment
 from sims.escape import visible
 
 FAILED = 4
 WHILE = "while "
-PACKAGES = ("matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "pyarrow")
 
 
 @contextlib.contextmanager
@@ -66,10 +65,8 @@ def _reason(error: BaseException) -> str:
 
 def _keep(told: str) -> str:
     """Writes the details to a file, whose name is returned; to standard error if none can be."""
-    versions = []
-    for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions.append(f"{name} {importlib.metadata.version(name)}")
+    versions = [f"{name} {number}" for name, number in environment.versions().items()]
+    versions.insert(0, f"matsense {getattr(sys.modules.get('matsense'), '__version__', '?')}")
     words = " ".join(sys.orig_argv)
     system = f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores"
     text = "\n".join([f"command: {words}", system, ", ".join(versions), "", told])

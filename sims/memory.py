@@ -13,7 +13,7 @@ from sims import processes
 from sims.blocks import Block, blocks, one_of_each
 from sims.signals import unheard
 from sims.study import Sweep, unnamed
-from sims.units import size as size
+from sims.units import size
 from sims.worker import inputs, programs
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.

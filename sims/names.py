@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import sys
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import jax
 import numpy as np
 
 from sims import jitted, own_code, program
+from sims.files import write_whole
 from sims.values import Hasher, hashed
 from sims.watch import Seen, watching
 
@@ -141,9 +141,4 @@ def _read(path: Path | None) -> dict[str, Entry]:
 def _write(path: Path, entries: Mapping[str, Entry]) -> None:
     plain = {key: dataclasses.asdict(entry) for key, entry in entries.items()}
     content = {"entries": plain, "checksum": hashed(json.dumps(plain))}
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        temporary.write_text(json.dumps(content))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, json.dumps(content).encode())

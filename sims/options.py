@@ -12,9 +12,9 @@ import joblib
 
 from matsense.errors import InvalidInput
 from sims.backends import BACKENDS
-from sims.command import Parser
+from sims.command import Parser, count
 from sims.precision import has_device
-from sims.words import NotANumber, shown, whole_number
+from sims.words import shown
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # A process weighs some 300 MB: this many, or this many for each core, is more than can be of use.
@@ -24,14 +24,6 @@ SEEDS, MOST_BYTES = 2**31, 2**53
 # The longest name of a file below a study's folder, about.
 LONG_NAME = Path("runs", "sweep=" + 40 * "x", 60 * "x")
 RESULTS = (".json", ".csv", ".png", ".pdf")
-
-
-def count(text: str) -> int:
-    """The whole number that an option is given as."""
-    try:
-        return whole_number(text)
-    except NotANumber as error:
-        raise argparse.ArgumentTypeError(f"{shown(text)!r}: {error}") from None
 
 
 def folder(text: str) -> Path:

@@ -1,7 +1,6 @@
 """Where a result comes from: commit, versions, device, precision, command line, grid, seeds."""
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import shlex
@@ -17,7 +16,7 @@ import jax
 import joblib
 
 import matsense
-from sims.environment import NEEDED
+from sims import environment
 from sims.study import Sweep
 
 
@@ -68,12 +67,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str | None]:
     """The version of matsense as imported, and of each package that it needs; None if unknown."""
-    found: dict[str, str | None] = {"matsense": matsense.__version__}
-    for name in NEEDED:
-        found[name] = None
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+    return {"matsense": matsense.__version__, **environment.versions()}
 
 
 def _commit() -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from sims.memory import GPU_INSTANCES, size
+from sims.memory import GPU_INSTANCES
 from sims.names import Names
 from sims.store import Store
 from sims.study import Point, Study, Sweep, id_of
+from sims.units import size
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Rule:
     @cached_property
     def axes(self) -> tuple[str, ...]:
         """The axes that it is about."""
-        return tuple(inspect.signature(self.holds).parameters)
+        return _parameters(self.holds)
 
     def broken(self, values: Values, memory: float) -> str:
         """What is said of values that break it; nothing of those that keep it."""
@@ -149,14 +149,18 @@ class Fits:
     @cached_property
     def axes(self) -> tuple[str, ...]:
         """The axes that it is about."""
-        return tuple(inspect.signature(self.entries).parameters)
+        return _parameters(self.entries)
 
     def broken(self, values: Values, memory: float) -> str:
-        """What is said of values that break it; nothing of those that keep it."""
+        """As of a rule, in bytes."""
         needed = 8 * self.entries(**values)
         if needed <= memory:
             return ""
         return f"{self.what} would take {size(needed)}, and there are {size(memory)}"
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.escape import cell, markdown, marked
-from sims.memory import size
 from sims.study import Study
+from sims.units import size
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
 AS_IT_MUST = "contradicted, as it must be"

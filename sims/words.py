@@ -5,6 +5,7 @@ import re
 import sys
 
 from matsense.errors import InvalidInput
+from sims.escape import visible
 from sims.ranges import WHOLE
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
@@ -20,7 +21,7 @@ def shown(text: str, most: int = MOST_SHOWN) -> str:
     """A text as it was typed, if it is not too long for a line; what cannot be seen is escaped."""
     if len(text) > most:
         return f"{shown(text[: most // 2])}... ({len(text)} characters)"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return visible(text)
 
 
 def whole_number(text: str) -> int:

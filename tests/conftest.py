@@ -52,18 +52,18 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def kept() -> Iterator[dict[str, int]]:
+def weight_of_a_module() -> Iterator[dict[str, int]]:
     """What a module of tests starts with: nothing compiled."""
     yield {"bytes": resident()}
     forget()
 
 
 @pytest.fixture(autouse=True)
-def forgetting(kept: dict[str, int]) -> Iterator[None]:
+def forgetting(weight_of_a_module: dict[str, int]) -> Iterator[None]:
     """Starts a module again when it has gathered too much."""
     yield
-    if resident() > kept["bytes"] + MOST:
-        kept["bytes"] = forget()
+    if resident() > weight_of_a_module["bytes"] + MOST:
+        weight_of_a_module["bytes"] = forget()
 
 
 @pytest.fixture(autouse=True)

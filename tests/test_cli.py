@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -69,7 +70,6 @@ def refused(*words: str) -> str:
         (["--memory", "lots"], "--memory lots", "give 4G"),
         (["--memory", "0G"], "--memory 0G", "give 4G"),
         (["--memory", "-1G"], "command line", "--help"),
-        (["--memory", "1M"], "--memory 1M", "give --memory 0."),
         (["--operator-dtype", "float16"], "float16", "give --operator-dtype float32"),
         (["--device", "gpu", "--memory", "4G"], "--memory 4G", "leave it out"),
         (["--scheduler", "tcp://[::1]:9"], "--scheduler", "add --backend dask"),
@@ -85,6 +85,17 @@ def test_bad_input_is_one_line_with_value_and_remedy(
     assert value in message
     assert remedy in message
     assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_remedy_of_a_memory_bound_has_room_for_what_was_weighed(tmp_path: Path) -> None:
+    """How much that is depends on what a process finds compiled: 400 MB, or twice as much."""
+    message = refused("overparam_gd", "--memory", "1M", "--out", str(tmp_path / "out"))
+    found = re.fullmatch(
+        r"--memory 1M: a process .* weighs (\d+) MB by itself; give --memory ([\d.]+)G", message
+    )
+    assert found is not None, message
+    assert int(found[1]) < 1000 * float(found[2]) < 2 * int(found[1])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -53,7 +53,7 @@ def at_least(least: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         value = count(text)
         if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+            raise argparse.ArgumentTypeError(f"{text!r} is too small, give {least} or more")
         return value
 
     return number

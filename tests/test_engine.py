@@ -97,12 +97,13 @@ def test_there_are_never_more_workers_than_batches(batches: int) -> None:
 def test_instances_of_equal_shape_share_one_compilation() -> None:
     """Two m whose Gram matrices have one shape: two generators, one compiled trial."""
     sweep = small("symmetric_sensing", steps=(61,), m=(400, 500))
-    before = jitted._trial.cache_info().misses
+    # Naming does this too, if other tests have changed what was read while it traced.
+    jitted.forget()
     packed = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
     assert {block.static["m"] for block in packed} == {400, 500}
     for block in packed:
         assert {record.status for record in run_block(block).records} == {"ok"}
-    assert jitted._trial.cache_info().misses == before + 1
+    assert jitted._trial.cache_info().misses == 1
     trial = jitted._trial(sweep.trial, (("steps", 61), ("width", 8)), False)
     assert trial._cache_size() == 1
 

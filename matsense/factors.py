@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from matsense.struct import pytree
+from matsense.pytree import pytree
 
 
 @pytree

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from joblib import Parallel, delayed
 
-from matsense.calibration import (
+from matsense.fitting.calibration import (
     Row,
     Tally,
     control_rows,
@@ -113,7 +113,7 @@ coverage: of the 95% intervals of what was answered, those that hold the truth (
 both the exponent and the rate); wrong: of all traces, those whose interval at the familywise level
 of 200 runs excludes it. right 10%, right 25%: the claim that the value is within that of the truth
 is consistent; most: the largest such share that any judge can have whose intervals hold the ends of
-rival laws too (matsense/ceiling.py). < coverage under 93%, > over 99% (where 5% or more are
+rival laws too (matsense/fitting/ceiling.py). < coverage under 93%, > over 99% (where 5% or more are
 answered), ! more than 2% wrong."""
 
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict, judge
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict, judge
 from sims import report, signals
 from sims.drawing import rendered, state_precision, style
 from sims.failures import doing

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from matsense.claims import Claim, Run
-from matsense.judge import compared
+from matsense.judging.claims import Claim, Run
+from matsense.judging.judge import compared
 
 # Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
 COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")

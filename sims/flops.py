@@ -25,7 +25,7 @@ def count(jaxpr: Any, steps: float) -> Work:
     """The work of a jaxpr whose loop of unknown length takes `steps` steps in all.
 
     A `while` inside a `scan` over ticks runs steps / ticks times on average, which is exact in the
-    sum for `matsense.trace.run`. Everything but a product counts one operation an element and moves
+    sum for `matsense.loops.run`. Everything but a product counts one operation an element and moves
     nothing: it stays in cache or is fused.
     """
     total = Work()

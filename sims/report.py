@@ -12,9 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from matsense.claims import Run
-from matsense.estimate import Call
-from matsense.judge import Verdict, reasons_outside
+from matsense.fitting.estimate import Call
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.escape import cell, markdown, marked

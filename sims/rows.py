@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from matsense.claims import Run
+from matsense.judging.claims import Run
 from sims import columns
 from sims.columns import FIXED, FORMAT
 from sims.study import Point

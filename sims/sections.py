@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from matsense.claims import Run
+from matsense.judging.claims import Run
 
 
 def section(runs: Sequence[Run], sweep: str, *shown: str, **wished: Any) -> list[Run]:

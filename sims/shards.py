@@ -4,8 +4,8 @@ import argparse
 import re
 from collections.abc import Sequence
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
 from sims.blocks import Block, blocks
 from sims.study import Point, Sweep, load
 

@@ -1,6 +1,6 @@
 """Rows from a user's files, chunk by chunk: .npy and Parquet, never a whole matrix in memory.
 
-An iterator of arrays needs nothing from here: `matsense.feed` takes it as it is.
+An iterator of arrays needs nothing from here: `user_rows` of matsense takes it as it is.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def chunks(path: str | Path) -> Iterator[np.ndarray]:
-    """The rows of a file in chunks of about 16 MB, for `matsense.feed.top_eigenvector` or `feed`.
+    """The rows of a file in chunks of about 16 MB, for `top_eigenvector` or `feed` of `user_rows`.
 
     A .npy file holds one matrix of real numbers; it is memory-mapped a chunk at a time, so that
     pages already read are given back. A Parquet file holds numeric columns; it is read by batches,
@@ -34,7 +34,7 @@ def chunks(path: str | Path) -> Iterator[np.ndarray]:
 
     >>> import tempfile
     >>> import numpy as np
-    >>> from matsense.feed import top_eigenvector
+    >>> from matsense.solvers.streaming.user_rows import top_eigenvector
     >>> folder = tempfile.TemporaryDirectory()
     >>> A = np.random.default_rng(0).standard_normal((5000, 20)) + 0.5
     >>> np.save(folder.name + "/rows.npy", A)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
 from sims import columns
 from sims.files import about, remove_abandoned, sync, write_whole
 from sims.parts import PART, Parts, check_format, checksum

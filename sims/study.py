@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput, nearest
-from matsense.judge import Verdict
-from matsense.rates import Fit
+from matsense.fitting.rates import Fit
+from matsense.judging.claims import Claim, Run
+from matsense.judging.judge import Verdict
 from sims import own_code, studies
 from sims.jitted import by_name
 from sims.names import Names

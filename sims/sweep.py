@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict
+from matsense.judging.judge import Verdict
 from sims import cost, listing, memory, options, processes, prune, report, signals, streams
 from sims.backends import check_backend
 from sims.blocks import Block, blocks

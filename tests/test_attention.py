@@ -8,15 +8,15 @@ import mpmath
 import numpy as np
 import pytest
 
-from matsense import svm
-from matsense.losses import LOSSES
+from matsense.loops import linear_ticks, run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.solvers.attention_gd import attention_gd
-from matsense.solvers.attention_kq import attention_kq_gd, attention_kq_ngd
-from matsense.solvers.attention_ngd import attention_ngd
-from matsense.solvers.attention_polyak import attention_polyak
-from matsense.trace import linear_ticks, run
+from matsense.problems.losses import LOSSES
+from matsense.references import svm
+from matsense.solvers.attention.gd import attention_gd
+from matsense.solvers.attention.key_query import attention_kq_gd, attention_kq_ngd
+from matsense.solvers.attention.ngd import attention_ngd
+from matsense.solvers.attention.polyak import attention_polyak
 
 N, T, D = 3, 4, 5
 

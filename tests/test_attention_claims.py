@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from matsense import svm
-from matsense.claims import Run
-from matsense.estimate import Call, decide
-from matsense.judge import judge
+from matsense.fitting.estimate import Call, decide
+from matsense.judging.claims import Run
+from matsense.judging.judge import judge
 from matsense.problems import attention
 from matsense.problems.attention import Attention
+from matsense.references import svm
 from matsense.theory import attention as theory
 from sims.studies.attention_svm import conditions as when
 from sims.studies.attention_svm import laws

@@ -23,7 +23,7 @@ def tree(tmp_path: Path) -> Path:
     text = study.read_text().replace("asymmetric_gd(instance, 0.075)", "method(instance)")
     study.write_text("from mine import method\n" + text)
     (folder / "mine.py").write_text(
-        "from matsense.solvers.asymmetric_gd import asymmetric_gd\n"
+        "from matsense.solvers.sensing.asymmetric_gd import asymmetric_gd\n"
         "FACTOR = 0.075\n\n\n"
         "def method(instance):\n"
         "    return asymmetric_gd(instance, FACTOR)\n"

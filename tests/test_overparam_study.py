@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.claims import Claim, Condition, Run
 from matsense.errors import InvalidInput
-from matsense.estimate import Call
 from matsense.factors import gaussian_start
-from matsense.judge import judge
+from matsense.fitting.estimate import Call
+from matsense.judging.claims import Claim, Condition, Run
+from matsense.judging.judge import judge
+from matsense.loops import linear_ticks, run
 from matsense.problems import sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
-from matsense.trace import linear_ticks, run
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.grid import grid
 from sims.studies.overparam_gd import hypotheses as given
 from sims.studies.overparam_gd import laws, study

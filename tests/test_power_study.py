@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
 from matsense.problems import streaming
 from sims.grid import grid
 from sims.studies.streaming_eig import power_laws as laws

@@ -11,11 +11,11 @@ import pytest
 from jaxtyping import Array
 
 from matsense.factors import gaussian_start
+from matsense.loops import log_ticks, run
 from matsense.operators import Gram, Rows, cast, product
 from matsense.problems import sensing
 from matsense.problems.sensing import Sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
-from matsense.trace import log_ticks, run
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.blocks import blocks
 from sims.precision import Precision, has_operator
 from sims.study import load, points

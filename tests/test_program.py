@@ -51,7 +51,7 @@ def test_what_changes_no_number_is_not_seen(change: str, lab: Callable[[Side], N
 SOLVER = {
     "lab_problem": """
 import jax, jax.numpy as jnp
-from matsense.struct import pytree, static
+from matsense.pytree import pytree, static
 
 @pytree
 class Instance:

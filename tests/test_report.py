@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from scipy import stats
 
-from matsense.claims import Claim, Run, given, lasting
-from matsense.estimate import Estimate
-from matsense.judge import judge
+from matsense.fitting.estimate import Estimate
+from matsense.judging.claims import Claim, Run, given, lasting
+from matsense.judging.judge import judge
 from sims.drawing import strip
 from sims.report import dump, markdown_table, print_failures, print_table, verdict_json
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense.estimate import Estimate
-from matsense.shares import mean_of_groups, mean_over_seeds, share
+from matsense.fitting.estimate import Estimate
+from matsense.judging.proportions import mean_of_groups, mean_over_seeds, share
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (39, 40), (40, 40), (320, 1000)])

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matsense import feed, stream
+from matsense import loops
 from matsense.errors import InvalidInput
 from matsense.problems import streaming
-from matsense.solvers.oja import fixed, oja
+from matsense.solvers.streaming import user_rows
+from matsense.solvers.streaming.oja import fixed, oja
 from sims import sources
 from tests import toy
 
@@ -42,8 +43,8 @@ def pieces(rows: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
 def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream) -> None:
     """Across the compiled step's 1024 rows, with empty chunks; the given state stays usable."""
     begin = jax.jit(SOLVER.init)(jax.random.key(1))
-    state, n = feed.feed(SOLVER, begin, pieces(np.asarray(instance.rows), [0, 7, 1300, 1]))
-    stored = jax.jit(lambda s, rows: stream.scan(SOLVER, s, rows, 16)[0])(begin, instance.rows)
+    state, n = user_rows.feed(SOLVER, begin, pieces(np.asarray(instance.rows), [0, 7, 1300, 1]))
+    stored = jax.jit(lambda s, rows: loops.scan(SOLVER, s, rows, 16)[0])(begin, instance.rows)
     assert n == N
     np.testing.assert_allclose(state.V, stored.V, rtol=0, atol=1e-14)
     np.testing.assert_allclose(state.s, stored.s, rtol=1e-13)
@@ -52,7 +53,7 @@ def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream)
 def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
     """Zero chunks first, rows scaled by 1000."""
     rows = 1000.0 * np.asarray(instance.rows)
-    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    found = user_rows.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
     assert found.rows == N + 50
     # Beyond rounding nothing is unknown of so few columns, and the scale is the rows'.
     assert float(instance.sin2(found.v[:, None])[0]) <= found.sin2 < 1e-20
@@ -61,9 +62,9 @@ def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
 
 def test_v1_by_oja_s_rates(instance: streaming.Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error of a lane is within D0's bound, whose start is e^-s <= 1; the rate has a unit."""
-    monkeypatch.setattr(feed, "EXACT", 0)
+    monkeypatch.setattr(user_rows, "EXACT", 0)
     rows = 1000.0 * np.asarray(instance.rows)
-    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    found = user_rows.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
     assert found.certified
     assert not found.fallback
     sin2 = float(instance.sin2(found.v[:, None])[0])
@@ -133,14 +134,15 @@ def test_reading_rows_sets_no_flags(tmp_path: Path) -> None:
     """Neither JAX's, nor threads, nor the pools that pyarrow shares with the caller."""
     files = [written(tmp_path / name, np.ones((50, 3))) for name in ("a.npy", "a.parquet")]
     script = """
-import os, sys, threading, jax, numpy, pyarrow, matsense, matsense.feed, pyarrow.parquet
+import os, sys, threading, jax, numpy, pyarrow, matsense, pyarrow.parquet
+import matsense.solvers.streaming.user_rows
 jax.devices()
 def state():
     pool = pyarrow.default_memory_pool().backend_name
     threads = pyarrow.cpu_count(), pyarrow.io_thread_count()
     return dict(os.environ), dict(jax.config.values), pool, threads, numpy.geterr()
 before = state()
-from matsense.feed import top_eigenvector
+from matsense.solvers.streaming.user_rows import top_eigenvector
 from sims.sources import chunks
 for path in sys.argv[1:]:
     top_eigenvector(chunks(path), n=50)
@@ -226,7 +228,7 @@ NAN[5, 2] = np.nan
 def test_bad_rows_are_one_line_with_their_number(chunks: list[np.ndarray], told: str) -> None:
     state = jax.jit(SOLVER.init)(jax.random.key(0))
     with pytest.raises(InvalidInput) as caught:
-        feed.feed(SOLVER, state, chunks)
+        user_rows.feed(SOLVER, state, chunks)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -243,16 +245,16 @@ def test_bad_rows_are_one_line_with_their_number(chunks: list[np.ndarray], told:
 )
 def test_no_v1_where_there_is_none(chunks: list[np.ndarray], told: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        feed.top_eigenvector(chunks)
+        user_rows.top_eigenvector(chunks)
     assert told in str(caught.value)
 
 
 def test_large_finite_entries_are_not_called_infinite() -> None:
     huge = np.full((3, 2), 1e308)
-    assert sum(len(piece) for piece in feed.checked([huge], feed.Tally())) == 3
+    assert sum(len(piece) for piece in user_rows.checked([huge], user_rows.Tally())) == 3
 
 
-@pytest.mark.parametrize("module", [feed, sources])
+@pytest.mark.parametrize("module", [user_rows, sources])
 def test_examples_of_the_docstrings(module: object) -> None:
     found = doctest.testmod(module)  # type: ignore[arg-type]
     assert found.attempted > 0
@@ -261,7 +263,7 @@ def test_examples_of_the_docstrings(module: object) -> None:
 
 SCRIPT = """
 import resource, sys
-from matsense.feed import top_eigenvector
+from matsense.solvers.streaming.user_rows import top_eigenvector
 from sims.sources import chunks
 peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, large = sys.argv[1:]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
 from matsense.theory import streaming as theory
 from sims.studies.streaming_eig import laws
 from sims.sweep import command

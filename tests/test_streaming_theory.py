@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from matsense.errors import InvalidInput
 from matsense.problems import memory_streams, streaming
-from matsense.solvers.power_by_labels import power_by_labels, random_labels
+from matsense.solvers.streaming.power_by_labels import power_by_labels, random_labels
 from matsense.theory import streaming as theory
 from tests import streams
 

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.claims import Claim, Run
-from matsense.estimate import Call, Estimate
-from matsense.judge import judge
+from matsense.fitting.estimate import Call, Estimate
+from matsense.judging.claims import Claim, Run
+from matsense.judging.judge import judge
 from sims import options
 from sims.blocks import blocks
 from sims.columns import FIXED

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from matsense.losses import LOSSES
-from matsense.struct import pytree, static
+from matsense.problems.losses import LOSSES
+from matsense.pytree import pytree, static
 
 Tokens = Literal["sphere", "gaussian"]
 Queries = Literal["cross", "self"]

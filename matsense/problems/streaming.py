@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from matsense.struct import pytree
+from matsense.pytree import pytree
 
 Order = Literal["random", "energy", "ascending", "descending", "signs", "blocks", "given"]
 Tail = Literal["flat", "decaying"]

@@ -4,8 +4,8 @@ Problem: softmax attention with a fixed head on random tokens; which token does 
 Algorithms: NGD and GD on W and on (K, Q), with a gradient that does not cancel; points of the
 regularisation paths of both parameterisations.
 Guarantees: of the papers, their abstracts read and their theorems recalled; the rates derived in
-`matsense.theory.attention`, the traps in `matsense.svm_traps`. Each run is held against certified
-max-margin solutions of its own instance.
+`matsense.theory.attention`, the traps in `matsense.references.traps`. Each run is held against
+certified max-margin solutions of its own instance.
 Example: `python -m sims.sweep attention_svm --set shares.d=5,12`.
 """
 

@@ -1,8 +1,8 @@
 """The claims of [tarzanagh2023svm] and the laws derived for it, in a form that runs can answer."""
 
-from matsense.claims import Claim, final, given, of, recorded
+from matsense.judging.claims import Claim, final, given, of, recorded
+from matsense.judging.trends import Trend
 from matsense.theory.attention import EXPONENT
-from matsense.trends import Trend
 from sims.studies.attention_svm import conditions as when
 from sims.studies.attention_svm import laws
 from sims.studies.attention_svm.global_claims import RECALLED, global_claims

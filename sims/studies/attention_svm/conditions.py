@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from matsense.claims import Condition, Run, given, happened, lasting
+from matsense.judging.claims import Condition, Run, given, happened, lasting
 from matsense.theory import attention as theory
 from sims.studies.attention_svm import laws
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from matsense.claims import Claim, final, given, lasting, of, recorded
-from matsense.trends import Trend
+from matsense.judging.claims import Claim, final, given, lasting, of, recorded
+from matsense.judging.trends import Trend
 from sims.studies.attention_svm import conditions as when
 from sims.studies.attention_svm import laws
 
 RECALLED = "tarzanagh2023svm (statements recalled, numbers of theorems not quoted)"
 LANDSCAPE = "tarzanagh2023svm, abstract: over-parameterised, no stationary points"
 STRONGER = "tarzanagh2023svm as once recalled here; its conditions for global convergence left out"
-TRAPS = "derived: matsense.svm_traps"
+TRAPS = "derived: matsense.references.traps"
 MEASURED = "measured at these sizes; the paper says only that it rises"
 
 IN_TRAP = of("trap", seen=lambda q: q["own_lag"] > 1)

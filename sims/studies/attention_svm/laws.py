@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from matsense.claims import Estimator, Run, exponent, last
-from matsense.estimate import Estimate
-from matsense.rates import Fit
+from matsense.fitting.estimate import Estimate
+from matsense.fitting.rates import Fit
+from matsense.judging.claims import Estimator, Run, exponent, last
 from matsense.theory import attention as theory
 from sims.study import Params
 

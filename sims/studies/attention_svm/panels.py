@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run
-from matsense.shares import share
+from matsense.judging.claims import Run
+from matsense.judging.proportions import share
 from sims import drawing
 
 

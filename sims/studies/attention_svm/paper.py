@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matsense.claims import Run
-from matsense.judge import Verdict
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict
 from sims import drawing
 from sims.sections import values
 from sims.studies.attention_svm.panels import finished, sizes, stacked, ticks

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from matsense import svm, svm_general, svm_nuclear, svm_traps
 from matsense.errors import Excluded, Infeasible
 from matsense.problems.attention import Attention, permuted
-from matsense.svm import Solution
+from matsense.references import nuclear_svm, svm, token_sets, traps
+from matsense.references.svm import Solution
 from matsense.theory import attention as theory
 
 Arrays = dict[str, np.ndarray]
@@ -21,7 +21,7 @@ SAME_DIRECTION = 0.01
 
 @functools.lru_cache(maxsize=512)
 def _solved(kind: str, shape: tuple[int, ...], X: bytes, z: bytes, choice: bytes) -> Solution:
-    solve = {"frobenius": svm.frobenius, "nuclear": svm_nuclear.nuclear}[kind]
+    solve = {"frobenius": svm.frobenius, "nuclear": nuclear_svm.nuclear}[kind]
     return solve(
         np.frombuffer(X).reshape(shape),
         np.frombuffer(z).reshape(shape[0], shape[2]),
@@ -88,18 +88,18 @@ def equal_descent(instance: Attention, quantities: Arrays) -> Arrays:
     X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
     stored = descent(instance, quantities)
     norm = float(stored["norm"][-1])
-    sets = svm_traps.every(X, z, choice)
-    nats = [svm_traps.undecided(one.lag, norm / one.solution.norm) for one in sets]
+    sets = traps.every(X, z, choice)
+    nats = [traps.undecided(one.lag, norm / one.solution.norm) for one in sets]
     stored["lag"] = np.asarray(max((one.lag for one in sets), default=-FARTHEST))
     stored["undecided"] = np.asarray(min(nats, default=FARTHEST))
     inside = quantities["kept"][-1] == choice
     if inside.any() and not inside.all():
-        own = svm_traps.left_behind(X, z, choice, inside)
+        own = traps.left_behind(X, z, choice, inside)
         stored["to_left"] = np.array(
             [theory.misalignment(one, own.solution.W) for one in quantities["W"][1:]]
         )
         stored["own_lag"] = np.asarray(own.lag)
-        stored["own_undecided"] = np.asarray(svm_traps.undecided(own.lag, norm / own.solution.norm))
+        stored["own_undecided"] = np.asarray(traps.undecided(own.lag, norm / own.solution.norm))
     return stored
 
 
@@ -111,10 +111,10 @@ def trapped(instance: Attention, quantities: Arrays, left: int, depth: float) ->
     """
     X, z, choice = np.asarray(instance.X), np.asarray(instance.z), best(instance)
     inside = np.arange(len(choice)) != left
-    own = svm_traps.left_behind(X, z, choice, inside)
+    own = traps.left_behind(X, z, choice, inside)
     if own.lag <= -1:
         raise Excluded("not left behind: the input is selected along with the others")
-    if svm_traps.undecided(own.lag, depth) < theory.FAR_OUT:
+    if traps.undecided(own.lag, depth) < theory.FAR_OUT:
         raise Excluded("not far out: the lag is nearly 1")
     W = quantities["W"]
     return {
@@ -267,8 +267,8 @@ def nonlinear(instance: Attention, quantities: Arrays, sets: int) -> Arrays:
     several = (kept.sum(axis=1) > 1).sum()
     if not sets:
         kept = s == s.max(axis=1, keepdims=True)
-    margin = svm_general.generalised(X, z, kept)
-    fin = svm_general.finite_part(X, z, s, kept)
+    margin = token_sets.generalised(X, z, kept)
+    fin = token_sets.finite_part(X, z, s, kept)
     single = reference("frobenius", instance, best(instance))
     C = max(float(np.sum((W - fin) * margin.W)) / margin.norm**2, 0.0)
     return {

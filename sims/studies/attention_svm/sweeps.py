@@ -2,8 +2,8 @@
 
 from typing import Any, get_args
 
-from matsense.losses import LOSSES
 from matsense.problems.attention import Queries, Tokens
+from matsense.problems.losses import LOSSES
 from sims.ranges import STEPS, Fits, Range, Rule, one_of, real, switch, whole
 from sims.studies.attention_svm import stages, trials
 from sims.study import Sweep

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run
+from matsense.judging.claims import Run
 from matsense.theory import attention as theory
 from sims import drawing
 from sims.studies.attention_svm import laws

@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from matsense.losses import LOSSES
+from matsense.loops import log_ticks, run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.solvers import Solver
-from matsense.solvers.attention_gd import attention_gd
-from matsense.solvers.attention_kq import KeyQuery, attention_kq_gd, attention_kq_ngd
-from matsense.solvers.attention_ngd import attention_ngd, unit
-from matsense.solvers.attention_path import into_ball, path_kq, path_w, relative_gap
-from matsense.solvers.attention_polyak import attention_polyak
-from matsense.solvers.max_margin import margins, max_margin_ngd
-from matsense.trace import log_ticks, run
+from matsense.problems.losses import LOSSES
+from matsense.solver import Solver
+from matsense.solvers.attention.gd import attention_gd
+from matsense.solvers.attention.key_query import KeyQuery, attention_kq_gd, attention_kq_ngd
+from matsense.solvers.attention.max_margin import margins, max_margin_ngd
+from matsense.solvers.attention.ngd import attention_ngd, unit
+from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
+from matsense.solvers.attention.polyak import attention_polyak
 
 Quantities = dict[str, Array]
 

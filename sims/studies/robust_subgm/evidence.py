@@ -5,8 +5,8 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run
-from matsense.estimate import Estimate
+from matsense.fitting.estimate import Estimate
+from matsense.judging.claims import Run
 from matsense.theory import robust as theory
 from sims import drawing
 from sims.sections import section, values

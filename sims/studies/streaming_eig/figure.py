@@ -5,8 +5,8 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matsense.claims import Run
-from matsense.judge import Verdict
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict
 from sims import drawing
 from sims.studies.streaming_eig import oja_panels as oja
 from sims.studies.streaming_eig import power_panels as power

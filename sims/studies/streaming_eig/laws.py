@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import special
 
-from matsense.claims import Run, last
-from matsense.estimate import Estimate
-from matsense.rates import Fit
-from matsense.solvers.price_xun import rates
+from matsense.fitting.estimate import Estimate
+from matsense.fitting.rates import Fit
+from matsense.judging.claims import Run, last
+from matsense.judging.trends import Trend
+from matsense.solvers.streaming.price_xun import rates
 from matsense.theory import streaming as theory
-from matsense.trends import Trend
 from sims.studies.streaming_eig.oja_trials import FAILS_MIXED, GAP_RATES
 from sims.study import Params
 

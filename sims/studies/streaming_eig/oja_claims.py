@@ -1,8 +1,8 @@
 """Claims on Oja's method, [price2024] and [kacham2024], and on the laws D0, D6, D7 and of order."""
 
-from matsense.claims import Claim, final, given, lasting, of, recorded
+from matsense.judging.claims import Claim, final, given, lasting, of, recorded
+from matsense.judging.trends import Nested, Trend
 from matsense.theory import streaming as theory
-from matsense.trends import Nested, Trend
 from sims.studies.streaming_eig import laws
 from sims.studies.streaming_eig.laws import ROUNDING
 from sims.study import Params

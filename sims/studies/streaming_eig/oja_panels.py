@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run, last
-from matsense.shares import share
+from matsense.judging.claims import Run, last
+from matsense.judging.proportions import share
 from matsense.theory import streaming as theory
 from sims import drawing
 from sims.sections import section, values

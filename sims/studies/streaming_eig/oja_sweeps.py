@@ -58,7 +58,7 @@ KIND_RULES = (
 )
 TEN_LOOKS = {**RANGES, "n": whole("the number of rows", 10, why="they are looked at ten times")}
 SIGNED = {**RANGES, "d": whole("the number of coordinates", 3, why="a tail beside two of them")}
-# Sparse rows on which Oja is hard pressed (`matsense.problems.hard_streams`).
+# Sparse rows on which Oja is hard pressed (`matsense.problems.sparse_streams`).
 HARD_RANGES = {
     **RANGES,
     "R": whole(

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from matsense import stream
-from matsense.problems import hard_streams, streaming
-from matsense.problems.hard_streams import SparseStream
+from matsense import loops
+from matsense.problems import sparse_streams, streaming
+from matsense.problems.sparse_streams import SparseStream
 from matsense.problems.streaming import Stream
-from matsense.solvers.oja import OjaState, fixed, oja
-from matsense.solvers.oja_sparse import oja_sparse
-from matsense.solvers.price_xun import PriceXunState, chosen, price_xun, rates
+from matsense.solvers.streaming.oja import OjaState, fixed, oja
+from matsense.solvers.streaming.oja_sparse import oja_sparse
+from matsense.solvers.streaming.price_xun import PriceXunState, chosen, price_xun, rates
 from matsense.theory.streaming import growth_certificate
 
 Quantities = dict[str, Array]
@@ -54,12 +54,12 @@ def light_rows(key: PRNGKeyArray, n: int, d: int, R: Array) -> Stream:
 
 def diagonal(key: PRNGKeyArray, d: int, R: Array, m: int, most: int) -> SparseStream:
     """D6."""
-    return hard_streams.diagonal(key, d, R, m, most)
+    return sparse_streams.diagonal(key, d, R, m, most)
 
 
 def mixed(key: PRNGKeyArray, d: int, R: Array, m: int, most: int) -> SparseStream:
     """D7."""
-    return hard_streams.mixed(key, d, R, m, most)
+    return sparse_streams.mixed(key, d, R, m, most)
 
 
 def certificate_trial(instance: Stream, key: Any, credit: Array, starts: int) -> Quantities:
@@ -104,7 +104,7 @@ def _certified(
         return {"sin2": sin2, "s": state.s, "certificate": jnp.sqrt(sin2) - bound}
 
     solver = oja(fixed(eta), instance.v1.shape[0], eta.shape[0])
-    return stream.scan(solver, state, instance.rows, chunk, looks, record)[1]
+    return loops.scan(solver, state, instance.rows, chunk, looks, record)[1]
 
 
 def hard_trial(instance: SparseStream, key: Any, starts: int) -> Quantities:
@@ -152,7 +152,7 @@ def light_gap_trial(instance: Stream, key: Any, C: Array, starts: int) -> Quanti
     eta = rates(1.0, 512.0) / instance.lambda1
     solver = price_xun(eta, d, starts)
     begin = solver.init(key)
-    final, _ = stream.scan(solver, begin, instance.rows, 16)
+    final, _ = loops.scan(solver, begin, instance.rows, 16)
     answer = chosen(eta, final, C)
     sin2 = instance.sin2(answer.V)
     return {

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from matsense.claims import Claim, Condition, Run, given, lasting, of, recorded
-from matsense.solvers.block_power import level_of
-from matsense.trends import Nested, Trend
+from matsense.judging.claims import Claim, Condition, Run, given, lasting, of, recorded
+from matsense.judging.trends import Nested, Trend
+from matsense.solvers.streaming.block_power import level_of
 from sims.studies.streaming_eig import power_laws as own
 from sims.studies.streaming_eig.laws import ROUNDING
 from sims.studies.streaming_eig.power_trials import CAPACITY, GUESSES

@@ -2,9 +2,9 @@
 
 import math
 
-from matsense.claims import Run
-from matsense.estimate import Estimate
-from matsense.solvers.block_power import level_of
+from matsense.fitting.estimate import Estimate
+from matsense.judging.claims import Run
+from matsense.solvers.streaming.block_power import level_of
 from matsense.theory import streaming as theory
 from sims.studies.streaming_eig.power_trials import SPEED
 from sims.study import Params

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run
-from matsense.solvers.block_power import level_of
+from matsense.judging.claims import Run
+from matsense.solvers.streaming.block_power import level_of
 from matsense.theory import streaming as theory
 from sims import drawing
 from sims.sections import section, values

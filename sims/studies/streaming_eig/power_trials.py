@@ -6,20 +6,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from matsense import stream
+from matsense import loops
 from matsense.problems import memory_streams, streaming
 from matsense.problems.streaming import Stream
-from matsense.solvers import StreamSolver
-from matsense.solvers.block_power import (
-    block_power,
-    level_of,
-    powers_of_two,
-)
-from matsense.solvers.frequent_directions import frequent_directions
-from matsense.solvers.noisy_power import minibatch_oja, noisy_power
-from matsense.solvers.oja import fixed, harmonic, oja
-from matsense.solvers.power_by_labels import power_by_labels, random_labels
-from matsense.solvers.price_xun import PriceXunState, price_xun, rates
+from matsense.solver import StreamSolver
+from matsense.solvers.streaming.block_power import block_power, level_of, powers_of_two
+from matsense.solvers.streaming.frequent_directions import frequent_directions
+from matsense.solvers.streaming.noisy_power import minibatch_oja, noisy_power
+from matsense.solvers.streaming.oja import fixed, harmonic, oja
+from matsense.solvers.streaming.power_by_labels import power_by_labels, random_labels
+from matsense.solvers.streaming.price_xun import PriceXunState, price_xun, rates
 from matsense.theory import streaming as theory
 
 Quantities = dict[str, Array]
@@ -105,7 +101,7 @@ def pass_trial(
     """One pass of one method: its error, what it stores, and D0's excess where it is Oja's."""
     solver, eta = solver_of(instance, method, belief, l)
     begin = solver.init(key)
-    final, _ = stream.scan(solver, begin, instance.rows, chunk)
+    final, _ = loops.scan(solver, begin, instance.rows, chunk)
     seen = {
         "t": jnp.full(1, instance.rows.shape[0]),
         "R": instance.gap,

@@ -44,7 +44,7 @@ def claim(
         answer.within,
         answer.reading.trend,
         answer.mode,
-        as_conditions(given),  # type: ignore[arg-type]
+        as_conditions(given),
         remark,
         control,
         control.words if control is not None else "",

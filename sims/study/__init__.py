@@ -14,6 +14,7 @@ from matsense.judging.readings import (
     rise,
 )
 from matsense.judging.writing import claim
+from matsense.trajectories import trace
 from sims.study.model import (
     Axes,
     Params,
@@ -38,5 +39,5 @@ __all__ = [
     "Axes", "Params", "Point", "Study", "Sweep", "available", "claim", "deviation", "digest",
     "exponent", "final", "first_passage", "given", "grid_of", "happened", "id_of", "instance_id",
     "instance_key", "lasting", "law", "load", "named_by", "names_of", "pace", "paper", "plateau",
-    "points", "rate", "recorded", "rise", "runs", "sweep", "unnamed",
+    "points", "rate", "recorded", "rise", "runs", "sweep", "trace", "unnamed",
 ]  # fmt: skip

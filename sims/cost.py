@@ -10,11 +10,12 @@ import jax
 import joblib
 import numpy as np
 
+from matsense.judging.laws import by_name
 from sims.blocks import Block, one_of_each
 from sims.flops import Work, count
 from sims.memory import batch
 from sims.signals import unheard
-from sims.study import Sweep, by_name, load
+from sims.study import Sweep, load
 from sims.worker import compiling_seconds, inputs, programs, trial_of
 
 # A probe runs this part of a block's horizon, on every worker at once, as the sweep will.

@@ -1,22 +1,17 @@
 """The two jitted functions of a shape: draw the instances, run the trials. All that is computed."""
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
+from matsense.judging.laws import by_name
 from matsense.operators import cast
 
 # So many compiled programs of a kind stay in a process's memory, at some 10 MB each; the others
 # wait on disk. Blocks come shape by shape, so that few are met again.
 KEPT = 12
-
-
-def by_name(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that `function` asks for by parameter name."""
-    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
 
 
 def generator_of(problem: Callable[..., Any], static: Mapping[str, Any], operator: str) -> Any:

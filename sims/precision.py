@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import jax
 
+from matsense.judging.laws import by_name
 from matsense.operators import Gram, Rows
-from sims.study import Sweep, by_name, grid_of
+from sims.study import Sweep, grid_of
 
 
 @dataclass(frozen=True)

@@ -91,4 +91,5 @@ def run_of(point: Point, row: pa.Table) -> Run:
         quantities,
         row["message"][0].as_py(),
         point.instance,
+        point.derived,
     )

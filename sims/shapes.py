@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 
+from matsense.judging.laws import by_name
 from sims.flops import inner
-from sims.study import Params, Sweep, by_name
+from sims.study import Params, Sweep
 
 
 def largest_array(sweep: Sweep, params: Params) -> int:

@@ -24,7 +24,8 @@ class Run:
     whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
     quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
     instance) is one that no claim is about, and `message` says why. Runs of one `instance` share
-    their data, and are not independent.
+    their data, and are not independent. `derived` are sizes that follow from the parameters, such
+    as a horizon that depends on the method.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Run:
     quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
     message: str = ""
     instance: str = ""
+    derived: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
 
     def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:
@@ -123,6 +125,7 @@ class Claim:
       Where a trend pools the seeds (a threshold), a group is one number with an interval of its
       own: "in the mean" is then the mean of the groups, whose errors are added as if they erred
       together, and no share of groups is a probability: that mode is refused.
+    - `averaged` traces are means over the seeds: one number, then, for each point of the grid.
     - `control` selects runs on which the same comparison must come out contradicted; without one a
       claim is never better than inconclusive.
     """
@@ -141,24 +144,26 @@ class Claim:
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
-    hypotheses: tuple[Condition, ...] = ()
+    hypotheses: tuple[Any, ...] = ()
     remark: str = ""
     control: Callable[[Run], bool] | None = None
     control_of: str = ""
+    averaged: bool = False
+    answer: Any = None
     source: Source = field(kw_only=True)
 
     def __post_init__(self) -> None:
         if self.pools and isinstance(self.mode, tuple):
             raise InvalidInput(
                 f"claim {self.id!r}, mode {self.mode[0]!r}",
-                "its threshold pools the seeds, so that no share of them can comply",
+                "its numbers pool the seeds, so that no share of them can comply",
                 'judge it in "every run" or "in the mean"',
             )
 
     @property
     def pools(self) -> bool:
         """Whether each number is that of all seeds together."""
-        return self.trend is not None and self.trend.pools
+        return self.averaged or (self.trend is not None and self.trend.pools)
 
     @property
     def assumes(self) -> str:
@@ -166,7 +171,7 @@ class Claim:
         words = [condition.words for condition in self.hypotheses]
         return "; ".join([*words, self.remark] if self.remark else words)
 
-    def unmet(self, run: Run) -> Condition | None:
+    def unmet(self, run: Run) -> Any:
         """The first hypothesis that the run fails, None for a run that the claim covers."""
         return next((c for c in self.hypotheses if not c.holds(run)), None)
 

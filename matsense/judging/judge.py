@@ -108,6 +108,8 @@ def _over_prediction(claim: Claim, estimate: Estimate, runs: Sequence[Run]) -> E
 def units_of(claim: Claim, runs: Sequence[Run]) -> list[Unit]:
     """The numbers that answer the claim: one a run, or one a group along the claim's trend."""
     trend = claim.trend
+    if claim.averaged:
+        runs = averaged(runs)
     if trend is None:
         groups = [[run] for run in runs]
     else:
@@ -128,6 +130,24 @@ def units_of(claim: Claim, runs: Sequence[Run]) -> list[Unit]:
         instance = first.instance or str(first.seed)
         units.append(Unit(_over_prediction(claim, estimate, group), first.seed, instance))
     return units
+
+
+def averaged(runs: Sequence[Run]) -> list[Run]:
+    """One run for each point of the grid: its recorded numbers are their means over the seeds."""
+    points: dict[tuple, list[Run]] = {}
+    for run in runs:
+        points.setdefault((run.sweep, *sorted(run.params.items())), []).append(run)
+    return [
+        replace(
+            own[0],
+            quantities={
+                name: np.mean([run.quantities[name] for run in own], axis=0)
+                for name in own[0].quantities
+            },
+            _fits={},
+        )
+        for own in points.values()
+    ]
 
 
 def judge(claim: Claim, runs: Iterable[Run]) -> Verdict:
@@ -210,7 +230,10 @@ def weigh(claim: Claim, runs: Sequence[Run]) -> Verdict:
             min((fit.window[0] for fit in used), default=math.nan),
             max((fit.window[1] for fit in used), default=math.nan),
         ),
-        horizon=max((float(run.quantities["t"][-1]) for run in usable), default=math.nan),
+        horizon=max(
+            (float(run.quantities["t"][-1]) for run in usable if "t" in run.quantities),
+            default=math.nan,
+        ),
         sentence=_sentence(claim, answer, units, against, counts, outside),
         unmet=tuple(outside.most_common()),
         excluded=sum(run.status == "excluded" for run in inside),

@@ -144,6 +144,28 @@ def ratio(logs: Readings) -> Estimate:
     )
 
 
+def quotient(logs: Readings) -> Estimate:
+    """First over second of two numbers given by their logarithms; exact numbers have an exact one.
+
+    Errors add as independent ones do; what each may be off by otherwise counts at its worst.
+    """
+    if np.any(np.isnan(logs.se)):
+        return Estimate(math.exp(float(logs.z[0] - logs.z[1])), math.nan)
+    variances = logs.se**2
+    known = Estimate(0.0, math.sqrt(float(variances.sum())), pooled_dof(variances, logs.dof))
+    value, half = math.exp(float(logs.z[0] - logs.z[1])), known.half_width()
+    down, up = float(logs.below[0] + logs.above[1]), float(logs.above[0] + logs.below[1])
+    # The interval of a logarithm is skewed: the symmetric one of the ratio is widened above.
+    skewed = math.expm1(min(half + up, 700.0)) - half
+    return Estimate(
+        value,
+        value * known.se,
+        known.dof,
+        below=value * -math.expm1(-down),
+        above=value * max(skewed, 0.0) if up < math.inf else math.inf,
+    )
+
+
 def expected_range(se: Vector) -> float:
     """E[max - min] of independent normal numbers of mean 0 with these standard deviations."""
     if not np.any(se > 0):

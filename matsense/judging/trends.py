@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.lines import Readings, logarithms, ratio, slope
+from matsense.judging.lines import Readings, logarithms, quotient, ratio, slope
 from matsense.judging.thresholds import crossing, threshold
 
 
@@ -21,7 +21,8 @@ class Trend:
       be any numbers, such as successes of 1 against 0;
     - "invariance": largest over smallest estimate, 1 when the axis does not matter;
     - "threshold": where the share of successes (estimates of 1 against 0) crosses one half;
-    - "crossing": where estimates that are shares themselves fall through `level`, interpolated.
+    - "crossing": where estimates that are shares themselves fall through `level`, interpolated;
+    - "ratio": the estimate at the first value of `pair` over that at the second.
 
     Each keeps the errors of what it is fitted to, `below` and `above` included: an estimate that
     is known from one side gives a trend that is known from one side, or not at all
@@ -34,12 +35,13 @@ class Trend:
     params)` may put the answer in other units, from what the runs of the group have in common.
     """
 
-    kind: Literal["scaling", "slope", "invariance", "threshold", "crossing"]
+    kind: Literal["scaling", "slope", "invariance", "threshold", "crossing", "ratio"]
     axis: str
-    power: float = 1.0
-    level: float = 0.5
+    power: int | float = 1.0
+    level: int | float = 0.5
     read: Callable[[Any], float] = float
     then: Callable[[Estimate, Mapping[str, Any]], Estimate] = lambda estimate, params: estimate
+    pair: tuple[Any, ...] = ()
 
     @property
     def pools(self) -> bool:
@@ -69,6 +71,8 @@ class Trend:
             return self._threshold(axis, estimates)
         if self.kind == "crossing":
             return self._crossing(axis, estimates)
+        if self.kind == "ratio":
+            return self._ratio(axis, estimates)
         if self.kind == "slope":
             return self._slope(axis, estimates)
         logs = logarithms(estimates)
@@ -114,6 +118,14 @@ class Trend:
             below=value - first,
             above=last - value,
         )
+
+    def _ratio(self, axis: Sequence[Any], estimates: Sequence[Estimate]) -> Estimate:
+        own = dict(zip(axis, estimates, strict=True))
+        for value in self.pair:
+            if value not in own:
+                return Estimate(math.nan, reason=f"no run has {self.axis} = {value}")
+        logs = logarithms([own[value] for value in self.pair])
+        return logs if isinstance(logs, Estimate) else quotient(logs)
 
     def places(self, axis: Sequence[Any]) -> np.ndarray:
         """Where values of the axis stand."""

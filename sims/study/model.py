@@ -45,6 +45,7 @@ class Sweep:
     is about those sweeps that have all axes that it names. Of an axis without a range the values
     that are listed tell what it may be.
 
+    `tiny` are the values of the smallest grid: one point that runs in a moment.
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.
 
     Blocks are `instances_wide` by `lanes_wide` runs, always: smaller ones are padded with
@@ -66,6 +67,7 @@ class Sweep:
     seeds: int = 10
     quick: Axes = field(default_factory=dict)
     quick_seeds: int = 3
+    tiny: Axes = field(default_factory=dict)
     instances_wide: int = 5
     lanes_wide: int = 8
     horizon: str = "steps"
@@ -140,7 +142,7 @@ class Study:
             unused = set(sweep.axes) - asked
             if unused:
                 raise ValueError(f"{sweep.name}: neither problem nor trial names axes {unused}")
-            for own in (sweep, sweep.with_axes(sweep.quick)):
+            for own in (sweep, sweep.with_axes(sweep.quick), sweep.with_axes(sweep.tiny)):
                 if broken := own.broken():
                     values = ", ".join(f"{axis}={value}" for axis, value in broken.values.items())
                     raise ValueError(f"{sweep.name}, {values}: {broken.says}")
@@ -164,11 +166,19 @@ class Point:
     instance: str = ""
     program: str = ""
     precision: str = ""
+    derived: Params = field(default_factory=dict)
 
     @property
     def missing(self) -> Run:
         """The run as long as the store does not hold it."""
-        return Run(self.id, self.sweep, self.params, self.seed, instance=self.instance)
+        return Run(
+            self.id,
+            self.sweep,
+            self.params,
+            self.seed,
+            instance=self.instance,
+            derived=self.derived,
+        )
 
 
 def available() -> list[str]:
@@ -271,9 +281,10 @@ def unnamed(study_name: str, sweep: Sweep, seeds: int, first: int = 0) -> list[P
     """The runs of a sweep's grid before anything is traced: without program, precision and id."""
     out = []
     for params in grid_of(sweep):
+        derived = {name: size(**by_name(size, params)) for name, size in sweep.padded.items()}
         for seed in range(first, first + seeds):
             instance = instance_id(study_name, sweep, params, seed)
-            out.append(Point("", sweep.name, params, seed, instance))
+            out.append(Point("", sweep.name, params, seed, instance, derived=derived))
     return out
 
 

@@ -1,0 +1,43 @@
+"""What a study is, and the words that it is written with."""
+
+from matsense.judging.conditions import given, happened, lasting, runs
+from matsense.judging.laws import law
+from matsense.judging.readings import (
+    deviation,
+    exponent,
+    final,
+    first_passage,
+    pace,
+    plateau,
+    rate,
+    recorded,
+    rise,
+)
+from matsense.judging.writing import claim
+from matsense.loops import trace
+from sims.study.model import (
+    Axes,
+    Params,
+    Point,
+    Study,
+    Sweep,
+    available,
+    digest,
+    grid_of,
+    id_of,
+    instance_id,
+    instance_key,
+    load,
+    named_by,
+    names_of,
+    points,
+    unnamed,
+)
+from sims.study.writing import paper, sweep
+
+__all__ = [
+    "Axes", "Params", "Point", "Study", "Sweep", "available", "claim", "deviation", "digest",
+    "exponent", "final", "first_passage", "given", "grid_of", "happened", "id_of", "instance_id",
+    "instance_key", "lasting", "law", "load", "named_by", "names_of", "pace", "paper", "plateau",
+    "points", "rate", "recorded", "rise", "runs", "sweep", "trace", "unnamed",
+]  # fmt: skip

@@ -14,7 +14,7 @@ from matsense.judging.laws import Law, as_law
 from matsense.trends import Nested, Trend
 
 # A law as it is written: an expression, a function of what it asks for by name, or a number.
-Written = Law | str | Callable[..., Any] | float
+Written = Law | str | Callable[..., Any] | float | int
 Mode = Literal["every run", "in the mean"] | tuple[Literal["with probability"], float]
 
 

@@ -144,7 +144,7 @@ class Claim:
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
-    hypotheses: tuple[Condition, ...] = ()
+    hypotheses: tuple[Any, ...] = ()
     remark: str = ""
     control: Callable[[Run], bool] | None = None
     control_of: str = ""
@@ -171,7 +171,7 @@ class Claim:
         words = [condition.words for condition in self.hypotheses]
         return "; ".join([*words, self.remark] if self.remark else words)
 
-    def unmet(self, run: Run) -> Condition | None:
+    def unmet(self, run: Run) -> Any:
         """The first hypothesis that the run fails, None for a run that the claim covers."""
         return next((c for c in self.hypotheses if not c.holds(run)), None)
 

@@ -230,7 +230,10 @@ def weigh(claim: Claim, runs: Sequence[Run]) -> Verdict:
             min((fit.window[0] for fit in used), default=math.nan),
             max((fit.window[1] for fit in used), default=math.nan),
         ),
-        horizon=max((float(run.quantities["t"][-1]) for run in usable), default=math.nan),
+        horizon=max(
+            (float(run.quantities["t"][-1]) for run in usable if "t" in run.quantities),
+            default=math.nan,
+        ),
         sentence=_sentence(claim, answer, units, against, counts, outside),
         unmet=tuple(outside.most_common()),
         excluded=sum(run.status == "excluded" for run in inside),

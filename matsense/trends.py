@@ -37,8 +37,8 @@ class Trend:
 
     kind: Literal["scaling", "slope", "invariance", "threshold", "crossing", "ratio"]
     axis: str
-    power: float = 1.0
-    level: float = 0.5
+    power: int | float = 1.0
+    level: int | float = 0.5
     read: Callable[[Any], float] = float
     then: Callable[[Estimate, Mapping[str, Any]], Estimate] = lambda estimate, params: estimate
     pair: tuple[Any, ...] = ()

@@ -32,6 +32,7 @@ from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store
 from sims.study import Point, Study, load, names_of, points
+from sims.study.checks import check_recorded
 from sims.units import ADDRESSABLE, machine_bytes
 from sims.worker import Spent
 
@@ -158,6 +159,8 @@ def command(argv: Sequence[str]) -> int:
             with doing("reading the store"):
                 known = store.known()
             lacking = [point for point in own if point.id not in known]
+            if lacking:
+                check_recorded(args.study, study)
             if args.dry_run:
                 packed = pack(lacking)
                 cost_table = cost.probes(packed, jobs)

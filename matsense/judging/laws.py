@@ -81,7 +81,7 @@ def law(formula: str, function: Callable[..., Any] | str | None = None) -> Law:
     return Law(formula, function)
 
 
-def as_law(what: "Law | str | Callable[..., Any] | float | int") -> Law:
+def as_law(what: "Law | str | Callable[..., Any] | int | float") -> Law:
     """A law from whatever stands for one: an expression, a function (named by its name), a number.
 
     Raises ValueError for a text that is no expression.

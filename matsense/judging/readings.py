@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from scipy import stats
 
 from matsense import claims, rates
 from matsense.claims import Estimator, Run
@@ -14,7 +15,7 @@ from matsense.judging.laws import Law, as_law
 from matsense.trends import Nested, Trend
 
 # A law as it is written: an expression, a function of what it asks for by name, or a number.
-Written = Law | str | Callable[..., Any] | float | int
+Written = Law | str | Callable[..., Any] | int | float
 Mode = Literal["every run", "in the mean"] | tuple[Literal["with probability"], float]
 
 
@@ -54,7 +55,7 @@ class Reading:
         known = _of_a_group(by)
         return self._then(name, lambda e, params: e.scaled(1 / known(params)), by)
 
-    def __rsub__(self, number: float) -> "Reading":
+    def __rsub__(self, number: int | float) -> "Reading":
         """A number less this one."""
         name = f"{number:g} - {_bracketed(self.name)}"
         if self.trend is None:
@@ -83,14 +84,14 @@ class Reading:
         assert self.trend is not None
         return Nested(self.trend, outer)
 
-    def scaling(self, axis: str, power: float = 1.0, **how: Any) -> "Reading":
+    def scaling(self, axis: str, power: int | float = 1.0, **how: Any) -> "Reading":
         """The exponent s of this ~ (axis^power)^s."""
         place = axis if power == 1 else f"{axis}^{power:g}"
         return self.along(
             Trend("scaling", axis, power, **how), f"exponent of {_bracketed(self.name)} in {place}"
         )
 
-    def slope(self, axis: str, power: float = 1.0, **how: Any) -> "Reading":
+    def slope(self, axis: str, power: int | float = 1.0, **how: Any) -> "Reading":
         """Its change for each e-fold of the axis to a power."""
         place = axis if power == 1 else f"{axis}^{power:g}"
         return self.along(
@@ -108,7 +109,7 @@ class Reading:
             Trend("threshold", axis, **how), f"{axis} at which half has {_bracketed(self.name)}"
         )
 
-    def crossing(self, axis: str, level: float = 0.5, **how: Any) -> "Reading":
+    def crossing(self, axis: str, level: int | float = 0.5, **how: Any) -> "Reading":
         """Where this falls through a level along the axis."""
         name = f"{axis} at which {self.name} = {level:g}"
         return self.along(Trend("crossing", axis, level=level, **how), name)
@@ -126,19 +127,19 @@ class Reading:
         """The same under a name of its own."""
         return replace(self, name=name)
 
-    def equals(self, target: Written, within: float = 0.0) -> "Comparison":
+    def equals(self, target: Written, within: int | float = 0.0) -> "Comparison":
         """Is the target to a relative tolerance (an absolute one for a target of 0)."""
         return Comparison(self, "equals", _target(target), within)
 
-    def at_most(self, target: Written, within: float = 0.0) -> "Comparison":
+    def at_most(self, target: Written, within: int | float = 0.0) -> "Comparison":
         """Is the target or less, to a relative tolerance."""
         return Comparison(self, "at most", _target(target), within)
 
-    def at_least(self, target: Written, within: float = 0.0) -> "Comparison":
+    def at_least(self, target: Written, within: int | float = 0.0) -> "Comparison":
         """Is the target or more, to a relative tolerance."""
         return Comparison(self, "at least", _target(target), within)
 
-    def between(self, low: float, high: float) -> "Comparison":
+    def between(self, low: int | float, high: int | float) -> "Comparison":
         """Lies between two numbers. Raises ValueError unless they increase."""
         if not low < high:
             raise ValueError(f"between({low:g}, {high:g}): the first is to be the smaller one")
@@ -153,14 +154,14 @@ class Comparison:
     reading: Reading
     sense: Sense
     target: float | Law
-    within: float = 0.0
+    within: int | float = 0.0
     mode: Mode = "every run"
 
     def in_the_mean(self) -> "Comparison":
         """The mean over seeds answers."""
         return replace(self, mode="in the mean")
 
-    def with_probability(self, least: float) -> "Comparison":
+    def with_probability(self, least: int | float) -> "Comparison":
         """A share of at least this of the runs answers so. Raises ValueError outside (0, 1)."""
         if not 0 < least < 1:
             raise ValueError(f"probability {least:g}: it is above 0 and below 1")
@@ -174,7 +175,7 @@ class Comparison:
         return self.reading.name
 
 
-def rate(quantity: str, start: Written = 0.0, floor: float = 0.0) -> Reading:
+def rate(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Reading:
     """The exponential rate in nats a step that a trace tends to, from the tick `start` on.
 
     See `matsense.claims.rate`; values at or below `floor` are known to be rounding.
@@ -184,7 +185,7 @@ def rate(quantity: str, start: Written = 0.0, floor: float = 0.0) -> Reading:
     return Reading("rate", of, (quantity,), (begin,), fit=_fitting(quantity, begin, floor))
 
 
-def exponent(quantity: str, start: Written = 0.0, floor: float = 0.0) -> Reading:
+def exponent(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Reading:
     """The exponent p of the power law C (t + t0)^-p that a trace tends to."""
     begin = as_law(start)
     of = claims.exponent(quantity, begin, floor)
@@ -192,7 +193,7 @@ def exponent(quantity: str, start: Written = 0.0, floor: float = 0.0) -> Reading
     return Reading("exponent of 1/t", of, (quantity,), (begin,), fit=fit)
 
 
-def pace(quantity: str, start: Written = 0.0, floor: float = 0.0) -> Reading:
+def pace(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Reading:
     """The pace in nats a step over the later half of a trace: no limit is claimed."""
     begin = as_law(start)
     of = claims.local_rate(quantity, begin, floor)
@@ -229,27 +230,39 @@ def first_passage(quantity: str, level: Written) -> Reading:
 
 
 def plateau(quantity: str) -> Reading:
-    """The mean of a trace over the last third of its time; no value while it still moves there.
+    """The mean of a trace over the last third of its time.
 
-    It still moves if the means of the second and the last third differ by more than four standard
-    errors (of the scatter inside them, as if it were independent) and by more than 5%: derived
-    here, so that a slow decay is refused rather than averaged. The interval is that of both thirds
-    together, since neighbouring ticks need not be independent.
+    While it still moves there it is known from one side: a trace that falls ends below what it has
+    been (and not below 0 if it is positive), one that rises above.
+
+    It still moves if, over that third, a line through (the logarithm of) its last two thirds falls
+    or rises by more than 5% and by more than four of its standard errors: derived here, so that a
+    slow decay is not averaged. The interval is Student's for independent ticks,
+    widened by how far the means of the two thirds lie apart, since neighbours may be correlated.
     """
 
     def of(run: Run) -> Estimate:
         t, y = run.quantities["t"], run.quantities[quantity]
         if not np.isfinite(y[-1]):
             return Estimate(math.nan, reason="diverged")
-        thirds = [y[(t > a * t[-1]) & (t <= b * t[-1])] for a, b in ((1 / 3, 2 / 3), (2 / 3, 1))]
+        late = t > t[-1] / 3
+        thirds = y[late & (t <= 2 * t[-1] / 3)], y[t > 2 * t[-1] / 3]
         if min(map(len, thirds)) < 3:
             return Estimate(math.nan, reason="a plateau needs 3 ticks in each of its thirds")
         before, after = (float(np.mean(part)) for part in thirds)
-        scatter = math.hypot(*(np.std(part, ddof=1) / math.sqrt(len(part)) for part in thirds))
+        z = np.log(y[late]) if np.all(y[late] > 0) else y[late] / (abs(after) or 1.0)
+        line = stats.linregress(t[late], z)
+        drift, error = (abs(x) * t[-1] / 3 for x in (line.slope, line.stderr))
+        if drift > max(4 * error, 0.05):
+            reason = f"{quantity} still moves in its last third"
+            if line.slope > 0:
+                return Estimate(after, reason=reason, below=after - before, above=math.inf)
+            least = 0.0 if np.all(y[late] > 0) else -math.inf
+            return Estimate(after, reason=reason, below=after - least, above=before - after)
+        n = len(thirds[1])
+        scatter = float(np.std(thirds[1], ddof=1)) / math.sqrt(n)
         apart = abs(before - after)
-        if apart > max(4 * scatter, 0.05 * abs(after)):
-            return Estimate(math.nan, reason=f"{quantity} still moves in its last third")
-        return Estimate(after, scatter, len(thirds[1]) - 1.0, "", apart, apart)
+        return Estimate(after, scatter, n - 1.0, "", apart, apart)
 
     return Reading(f"plateau of {quantity.replace('_', ' ')}", of, (quantity,))
 

@@ -14,6 +14,7 @@ from matsense.judging.readings import (
     rise,
 )
 from matsense.judging.writing import claim
+from matsense.trajectories import trace
 from sims.figures.panels import against, along, by_hand, histogram, shares, traces
 from sims.study.model import (
     Axes,
@@ -40,5 +41,5 @@ __all__ = [
     "claim", "deviation", "digest", "exponent", "final", "first_passage", "given", "grid_of",
     "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "load",
     "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded", "rise",
-    "runs", "shares", "sweep", "traces", "unnamed",
+    "runs", "shares", "sweep", "trace", "traces", "unnamed",
 ]  # fmt: skip

@@ -173,7 +173,7 @@ def paper(
     wrong = list(mistakes(claims, known))
     for panel in panels:
         wrong += [f"panel {panel.title!r}: {why}" for why in panel.mistakes(known)]
-    wrong += _empty(sweeps, claims)
+    wrong += [] if wrong else _empty(sweeps, claims)
     if wrong:
         raise ValueError("; ".join(wrong))
     reads = {own.name: _reading(own.name, claims) for own in sweeps}

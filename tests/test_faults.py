@@ -132,7 +132,7 @@ def test_comments_do_not_rerun_but_arithmetic_does(eight: Path, tmp_path: Path) 
     """The toy's comment and tolerance; then a solver that only one of its two sweeps reaches."""
     tree = shutil.copytree(eight, tmp_path / "tree")
     study = tree / "sims" / "studies" / "toy.py"
-    solver = tree / "matsense" / "solvers" / "symmetric_gd.py"
+    solver = tree / "matsense" / "solvers" / "sensing" / "symmetric_gd.py"
     base = ["toy", "--seeds", "2", "--jobs", "1"]
     source = (
         study.read_text().replace("# a comment of the toy", "# another").replace("0.03,", "0.04,")

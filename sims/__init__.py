@@ -3,8 +3,11 @@
 Importing it changes nothing in your process; `python -m sims.NAME` sets up its own.
 """
 
-from sims import environment, signals
+from sims import environment, failures, signals, streams
 
 if environment.starts_command():
+    streams.fill()
+    streams.guard()
     signals.importing()
+    failures.importing()
     environment.begin()

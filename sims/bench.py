@@ -19,6 +19,7 @@ from sims.options import choose_device
 from sims.provenance import machine
 from sims.report import dump
 from sims.store import write_whole
+from sims.streams import delivered
 
 
 def chosen(case: Case, settings: Sequence[str]) -> list[Size]:
@@ -103,6 +104,7 @@ def command(words: Sequence[str]) -> int:
         record["cases"] = [measure(name, args, console) for name in args.cases or available()]
     if args.json is not None:
         write_whole(args.json, dump(record).encode())
+    delivered()
     return 0
 
 

@@ -15,6 +15,7 @@ from matsense.calibration import (
     unknown_rows,
 )
 from sims.command import Parser, at_least, main
+from sims.streams import delivered
 
 Rows = Callable[[], list[Row]]
 Line = Callable[[Row, Tally], str]
@@ -104,6 +105,7 @@ def command(words: Sequence[str]) -> int:
     for line in lines(options.traces, options.seed, options.jobs):
         print(line.rstrip(), flush=True)
     print(EXPLAINED)
+    delivered()
     return 0
 
 

@@ -19,6 +19,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from sims.escape import visible
+
 # What matsense cannot do without, by the names that are imported.
 NEEDED = (
     "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "jaxtyping", "pyarrow", "rich",
@@ -57,16 +59,13 @@ def begin() -> None:
     """Prepares a command; ends it with one line if a package that it needs is not there.
 
     A package that cannot be imported, as one built for another numpy, ends it with one line as
-    well. What a terminal cannot show is shown escaped.
+    well.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(f"error: {', '.join(missing)}: not installed here; {MEND}", file=sys.stderr)
         sys.exit(2)
     sys.excepthook = functools.partial(_unimportable, sys.excepthook)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # closed, or a stand-in for a stream
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     prepare()
 
 
@@ -77,7 +76,7 @@ def _unimportable(otherwise: Any, kind: type[BaseException], error: Any, trace: 
     if not isinstance(error, ImportError):
         otherwise(kind, error, trace)
         return
-    said = " ".join(str(error).split())
+    said = visible(" ".join(str(error).split()))
     print(f"error: {kind.__name__}: {said}: the command cannot start; {MEND}", file=sys.stderr)
     sys.stderr.flush()
     os._exit(4)

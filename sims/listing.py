@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from matsense.errors import InvalidInput
+from sims.escape import marked, visible
 from sims.report import markdown_table
 from sims.study import available, load
 
@@ -24,11 +24,11 @@ def print_studies(console: Console) -> int:
             unusable.append(error)
         else:
             console.print(
-                f"[bold]{escape(name)}[/]  {escape(study.title)}\n    {escape(study.paper)}"
+                f"[bold]{marked(name)}[/]  {marked(study.title)}\n    {marked(study.paper)}"
             )
     console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
     for each in unusable:
-        print(f"error: {each}", file=sys.stderr)
+        print(f"error: {visible(str(each))}", file=sys.stderr)
     return 2 if unusable else 0
 
 

@@ -74,7 +74,7 @@ class Names:
         with watching(self._place) as seen:
             try:
                 name = program.name_of(sweep, static, wide, operator, settings)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return hashed(UNTRACEABLE, type(error).__name__)
         self._entries[key] = Entry(name, seen)
         return name

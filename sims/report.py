@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from matsense.claims import Run
@@ -18,6 +17,7 @@ from matsense.estimate import Call
 from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
+from sims.escape import cell, markdown, marked, visible
 from sims.memory import size
 from sims.study import Study
 
@@ -72,7 +72,9 @@ def holding(held: Sequence[int] | None) -> str:
 
 def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> None:
     """One row a claim, and one for its negative control; below, what is not consistent and why."""
-    table = Table(title=f"{study.title} ({study.paper})", title_justify="left", show_lines=False)
+    table = Table(
+        title=marked(f"{study.title} ({study.paper})"), title_justify="left", show_lines=False
+    )
     for heading in ("claim", "statement", "predicted", "measured [95% interval]"):
         table.add_column(heading, overflow="fold")
     table.add_column("judged / outside / wanted", justify="right")
@@ -80,19 +82,19 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     for v in verdicts:
         call = f"[{STYLE[v.call]}]{v.call}[/]"
         table.add_row(
-            f"{v.claim.id} ({v.claim.source})",
-            escape(v.claim.plain),
-            escape(f"{v.claim.measured} {v.claim.prediction}"),
-            escape(_on_lines(measured(v.measured, v.interval, v.claim.statistic), holding(v.held))),
+            marked(f"{v.claim.id} ({v.claim.source})"),
+            marked(v.claim.plain),
+            marked(f"{v.claim.measured} {v.claim.prediction}"),
+            _on_lines(marked(measured(v.measured, v.interval, v.claim.statistic)), holding(v.held)),
             counts(v),
             call,
         )
         if v.control is not None:
             table.add_row(
                 "",
-                escape(f"control: {v.claim.control_of}"),
+                marked(f"control: {v.claim.control_of}"),
                 "",
-                escape(measured(v.control.measured, v.control.interval, v.claim.statistic)),
+                marked(measured(v.control.measured, v.control.interval, v.claim.statistic)),
                 counts(v.control),
                 f"control: {control_call(v)}",
                 style="dim",
@@ -100,10 +102,10 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     console.print(table)
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
-            console.print(f"{v.claim.id}: {escape(v.sentence)}", highlight=False)
+            console.print(marked(f"{v.claim.id}: {v.sentence}"), highlight=False)
         if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
             outside = "; ".join(reasons_outside(v.unmet))
-            console.print(f"    not judged: {escape(outside)}", highlight=False)
+            console.print(f"    not judged: {marked(outside)}", highlight=False)
 
 
 def _on_lines(*texts: str) -> str:
@@ -124,10 +126,12 @@ def print_failures(console: Console, runs: Sequence[Run]) -> None:
         for own in kinds.values():
             point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
             console.print(
-                f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
-                f"{escape(own[0].message)}; the first: {own[0].sweep}, {point}, "
-                f"seed {own[0].seed}",
+                visible(
+                    f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
+                    f"{own[0].message}; the first: {own[0].sweep}, {point}, seed {own[0].seed}"
+                ),
                 highlight=False,
+                markup=False,
             )
 
 
@@ -235,8 +239,10 @@ def verdict_json(name: str, study: Study, verdicts: Sequence[Verdict], precision
 
 
 def dump(data: dict[str, Any]) -> str:
-    """JSON for files that people read too."""
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    r"""JSON for files that people read too: what does not print is written \uXXXX."""
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    plain = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return "".join(plain) + "\n"
 
 
 def rates_csv(study: Study, runs: Sequence[Run]) -> str:
@@ -245,29 +251,25 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason"])
+
+    def write(*row: Any) -> None:
+        writer.writerow([cell(x) if isinstance(x, str) else x for x in row])
+
+    write("run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason")
     for run in runs:
         head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
         if run.status != "ok":
-            writer.writerow([*head, run.status, *[""] * len(fields), "", run.message])
+            write(*head, run.status, *[""] * len(fields), "", run.message)
             continue
         fit = study.fit(run)
         low, high = fit.interval()
         values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
-        writer.writerow(
-            [
-                *head,
-                run.status,
-                fit.law,
-                *map(_cell, values),
-                _cell(study.predicted(run)),
-                fit.reason,
-            ]
-        )
+        numbers = map(_digits, (*values, study.predicted(run)))
+        write(*head, run.status, fit.law, *numbers, fit.reason)
     return out.getvalue()
 
 
-def _cell(x: float) -> str:
+def _digits(x: float) -> str:
     return f"{x:.8g}" if math.isfinite(x) else ""
 
 
@@ -283,7 +285,7 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
     lines = ["| study | claims | consistent | the others |", "|---|---|---|---|"]
     for name, claims in found.items():
         others = [c for c in claims if c["verdict"] != Call.CONSISTENT]
-        listed = "; ".join(f"{_cellular(c['plain'])}: {c['verdict']}" for c in others) or "-"
+        listed = "; ".join(markdown(f"{c['plain']}: {c['verdict']}") for c in others) or "-"
         lines.append(f"| {name} | {len(claims)} | {len(claims) - len(others)} | {listed} |")
     for name, claims in found.items():
         lines += [
@@ -311,11 +313,7 @@ def _row(claim: dict[str, Any]) -> str:
     excluded = claim.get("runs_excluded", 0)
     runs = f"{claim['runs_judged']} ({excluded} excluded)" if excluded else claim["runs_judged"]
     cells += [str(runs), claim["verdict"], outcome]
-    return "| " + " | ".join(map(_cellular, cells)) + " |"
-
-
-def _cellular(text: str) -> str:
-    return text.replace("|", "\\|")
+    return "| " + " | ".join(map(markdown, cells)) + " |"
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

@@ -5,7 +5,6 @@ import functools
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +28,8 @@ def importing() -> None:
 
 
 def _leave(*_: Any) -> NoReturn:
-    os.write(sys.stderr.fileno(), f"{NOTHING_WRITTEN}\n".encode())
+    with contextlib.suppress(OSError):  # nobody listens any more
+        os.write(2, f"{NOTHING_WRITTEN}\n".encode())
     os._exit(3)
 
 

@@ -12,6 +12,7 @@ from matsense.errors import Excluded
 from sims import jitted
 from sims.blocks import Block
 from sims.environment import prepare
+from sims.escape import visible
 from sims.jitted import by_name
 from sims.names import Names
 from sims.store import Record
@@ -72,7 +73,7 @@ def run_block(block: Block) -> Done:
     after = 0.0
     try:
         records, after = _compute(block, _same_program(block))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         records = [_failed(point, error) for row in block.points for point in row]
     total = time.perf_counter() - start
     each = total / max(block.runs, 1)
@@ -88,8 +89,9 @@ def killed(block: Block) -> list[Record]:
     return [_failed(point, error) for row in block.points for point in row]
 
 
-def _failed(point: Any, error: Exception) -> Record:
-    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
+def _failed(point: Any, error: BaseException) -> Record:
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Record(point, "failed", {}, visible(said))
 
 
 def _same_program(block: Block) -> Sweep:
@@ -131,9 +133,9 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
                 try:
                     own = sweep.after(instance, own, **by_name(sweep.after, values))
                 except Excluded as reason:
-                    records.append(Record(point, "excluded", {}, str(reason)))
+                    records.append(Record(point, "excluded", {}, visible(str(reason))))
                     continue
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     records.append(_failed(point, error))
                     continue
             finite = all(np.all(np.isfinite(array)) for array in own.values())

@@ -18,7 +18,10 @@ from sims.escape import visible
 
 FAILED = 4
 WHILE = "while "
-PACKAGES = ("matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "pyarrow")
+PACKAGES = (
+    "matsense", "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "pyarrow", "scs",
+    "clarabel",
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -34,7 +37,9 @@ def doing(what: str, checked: bool = False) -> Iterator[None]:
     except (SystemExit, InvalidInput) as error:
         if isinstance(error, InvalidInput) and not checked:
             raise
-        said = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        said = (
+            f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        )
         ended = RuntimeError(said)
         ended.add_note(f"{WHILE}{what}")
         raise ended from error
@@ -59,7 +64,7 @@ def _sentence(error: BaseException) -> str:
         else "the program failed, which is no verdict; what is finished is stored; to report it, "
         "send the authors the details"
     )
-    place = _keep("".join(traceback.format_exception(error)))
+    place = _keep(error)
     return visible(f"{where}{_reason(error)}; {kind} ({place})")
 
 
@@ -73,7 +78,7 @@ def _reason(error: BaseException) -> str:
     return ": ".join([type(error).__name__, *first])
 
 
-def _keep(told: str) -> str:
+def _keep(error: BaseException) -> str:
     """Writes the details to a file, and returns where they are."""
     versions = []
     for name in PACKAGES:
@@ -81,12 +86,12 @@ def _keep(told: str) -> str:
             versions.append(f"{name} {importlib.metadata.version(name)}")
     words = " ".join(sys.orig_argv)
     system = f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores"
-    text = "\n".join([f"command: {words}", system, ", ".join(versions), "", told])
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(
+    head = "\n".join([f"command: {words}", system, ", ".join(versions), ""])
+    with contextlib.suppress(OSError, MemoryError), tempfile.NamedTemporaryFile(
         "w", prefix="matsense-", suffix=".txt", delete=False, encoding="utf-8",
         errors="backslashreplace",
     ) as file:  # fmt: skip
-        file.write(text)
+        file.writelines([head, "\n", *traceback.format_exception(error)])
         file.flush()
         return f"details: {file.name}"
     return "its details found no room: give the command again with TMPDIR=FOLDER for them"

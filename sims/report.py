@@ -18,6 +18,7 @@ from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.escape import cell, markdown, marked, visible
+from sims.failures import doing
 from sims.memory import size
 from sims.study import Study
 
@@ -261,10 +262,12 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
         if run.status != "ok":
             write(*head, run.status, *[""] * len(fields), "", run.message)
             continue
-        fit = study.fit(run)
-        low, high = fit.interval()
-        values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
-        numbers = map(_digits, (*values, study.predicted(run)))
+        point = ", ".join(f"{axis} = {value}" for axis, value in run.params.items())
+        with doing(f"fitting {run.sweep}, {point}, seed {run.seed}", checked=True):
+            fit = study.fit(run)
+            low, high = fit.interval()
+            values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
+            numbers = [_digits(x) for x in (*values, study.predicted(run))]
         write(*head, run.status, fit.law, *numbers, fit.reason)
     return out.getvalue()
 

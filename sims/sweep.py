@@ -68,12 +68,13 @@ def conclude(
         judged = report.verdict_json(name, study, verdicts, str(precision))
         write_whole(folder / "verdict.json", judged.encode())
         write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"), doing("drawing", checked=True), style():
+    with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
-            figure = draw(runs, verdicts)
-            if not precision.is_default:
-                state_precision(figure, str(precision))
-            save(figure, folder / stem)
+            with doing(f"drawing {stem}", checked=True):
+                figure = draw(runs, verdicts)
+                if not precision.is_default:
+                    state_precision(figure, str(precision))
+                save(figure, folder / stem)
     write_whole(
         folder / "provenance.json", report.dump({**origin, "seconds": watch.report()}).encode()
     )

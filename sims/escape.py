@@ -21,8 +21,10 @@ def marked(text: str) -> str:
     return escape(visible(text))
 
 
-# What a spreadsheet takes for the start of a formula, of full width too; but for numbers.
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20](?!\d*\.?\d+(e[+-]?\d+)?$|inf$|nan$)")
+# What a spreadsheet takes for the start of a formula, of full width too; but a number is none.
+FORMULA = re.compile(
+    r"\s*(?:[=@\uff1d\uff0b\uff0d\uff20]|[+-](?!(?:\d*\.?\d+(?:e[+-]?\d+)?|inf|nan)$))"
+)
 
 
 def cell(text: str) -> str:

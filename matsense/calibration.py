@@ -23,7 +23,6 @@ LEVEL = 0.95
 FAMILYWISE = 1 - (1 - LEVEL) / 200  # the level at which one of 200 runs contradicts a claim
 CLOSE = 0.1  # a right claim is "within 10%" of the truth ...
 NEAR = 0.25  # ... or within 25%
-WEIGHED = 20  # traces a row whose nearest rivals are sought
 SPACINGS: tuple[Spacing, Spacing] = ("log", "linear")
 
 
@@ -226,14 +225,17 @@ def hopeless_rows() -> list[Row]:
     ]
 
 
-def measure(row: Row, traces: int, seed: int = 0) -> Tally:
-    """Fits `traces` draws of a row; the draws depend on the seed and the row's name alone."""
+def measure(row: Row, traces: int, seed: int = 0, weighed: int = 0) -> Tally:
+    """Fits `traces` draws of a row; the draws depend on the seed and the row's name alone.
+
+    Of the first `weighed` of them the nearest rival laws are sought (`matsense.ceiling`).
+    """
     g = np.random.default_rng([seed, *row.name.encode()])
     counts = [0] * 7
     widths, most = [], []
     for i in range(traces):
         drawn = row.draw(g)
-        if row.claim is None and drawn.clean is not None and i < WEIGHED:
+        if row.claim is None and drawn.clean is not None and i < weighed:
             most.append([ceiling(drawn, off) for off in (CLOSE, NEAR)])
         found = fit(drawn.t, drawn.y)
         contradicted = False

@@ -14,8 +14,8 @@ edge, or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) devia
 them are charged. Where the pace falls by the same share again and again, no number is a bound, and
 the law is refused. What cannot be known stays unknown: a slower term that has yet to show.
 
-The constants were settled on seeds 0 to 4 of `matsense.calibration`; figures/calibration.txt is
-seed 5.
+The constants were settled on seeds 0 to 6 of `matsense.calibration`; figures/calibration.txt is
+seed 7.
 """
 
 import math
@@ -27,19 +27,20 @@ import numpy as np
 from matsense.frames import Array
 from matsense.residuals import lowest_mode
 
-SPREADS = 1.8  # deviations of the living rates by which the limit may lie below the pace
+SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
 SEEN = 3.0  # standard errors that make a drift a fact
-HINTED = 2.0  # and that raise the question whether it ends
+HINTED = 2.2  # and that raise the question whether it ends
 SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
 BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
 NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
-LOOSE = 0.4  # a drift that may be larger, relative to the pace, leaves open what it tends to
+LOOSE = 0.3  # a drift that may be larger, relative to the pace, leaves open what it tends to
 SMALL = 0.05  # a fall of the pace over a stretch, relative to it, that may go on for
 AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the horizon
-WAVE = 0.02  # a pace that goes up and down by more is none
-UNSEEN = 0.1  # standard errors of the drift that are charged where none is seen
+WAVE = 0.02  # a pace that goes up and down by more is none,
+WAVED = 2.5  # seen by so many standard errors both ways
+UNSEEN = 0.12  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
-SURE = 1.3  # standard errors by which ratios of drifts are held to be worse than they look
+SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
 RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
 ALIKE = 0.12  # shares of the pace that differ by less than this are the same
 TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
@@ -112,28 +113,26 @@ def examine(
 def reach(u: Array, z: Array, scatter: Scatter, pace: float, unseen: bool) -> tuple[float, float]:
     """How far the limit may lie below and above the pace of the window, by what its pace does.
 
-    The end of the window tells more of the limit and is noisier: what it says of a fall that has
-    died overrules the whole, and a fall that is seen late overrules what comes before it, for over
-    the whole it is diluted.
+    The end of the window tells more of the limit and is noisier. What it shows of a fall overrules
+    what comes before it: there a slower term that has set in since is diluted, and faster ones that
+    have died since still count. That it shows none is taken from half of the window or more.
     """
-    n = len(u)
-    below, above, later = math.inf, 0.0, 0.0
-    parts = [m := n]
-    while (m := int(PART * m)) >= 2 * FEW:
-        parts.append(m)
-    for m in reversed(parts):
+    n = m = len(u)
+    below = above = 0.0
+    while m >= 2 * FEW or m == n:
         fall, error = curvature(u[-m:], z[-m:], scatter)
         own = float(slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0])
         seen = abs(fall) > SEEN * error
         charged = max(fall, 0.0) + UNSEEN * error if unseen else fall * seen
         lower = pace - own + SPREADS * math.sqrt(max(charged, 0.0))
-        if seen and fall > 0:
-            later = max(later, lower)
-        if m == n or (unseen and m >= QUIET * n):
-            below = min(below, max(lower, later))
-        if m == n and charged < 0:
-            above = SPREADS * math.sqrt(-charged)
-    return max(below, later, 0.0), above
+        if m == n:
+            below, above = lower, SPREADS * math.sqrt(max(-charged, 0.0))
+        elif seen and fall > 0:
+            below = lower
+        elif unseen and m >= QUIET * n:
+            below = min(below, lower)
+        m = int(PART * m)
+    return max(below, 0.0), above
 
 
 def scatter_of(u: Array, z: Array) -> Scatter:
@@ -199,7 +198,7 @@ def wavers(u: Array, z: Array, scatter: Scatter, pace: float) -> bool:
     for parts in (3, 4):
         cut = slopes(u, z, np.linspace(u[0], u[-1], parts + 1), scatter)
         fall, error = -np.diff(cut.value), np.sqrt(cut.variance[1:] + cut.variance[:-1])
-        fall = np.where(np.abs(fall) > np.maximum(SEEN * error, WAVE * pace), fall, 0.0)
+        fall = np.where(np.abs(fall) > np.maximum(WAVED * error, WAVE * pace), fall, 0.0)
         if fall.min() < 0 < fall.max():
             return True
     return False

@@ -1,7 +1,7 @@
 """Laws with another end that fit a window as well as the chosen one: how far that end may lie.
 
 A judge that is right for every law that it may meet cannot leave out the end of one that fits as
-well. The constants were settled on seeds 0 to 4 of `matsense.calibration`; how much power any such
+well. The constants were settled on seeds 0 to 6 of `matsense.calibration`; how much power any such
 judge can have is `matsense.ceiling`.
 """
 
@@ -21,7 +21,7 @@ LOGARITHM = 2.5  # and that of a power beside a logarithm, for each parameter th
 CROSSINGS = np.geomspace(0.01, 1.0, 24)  # of two powers that are tried, in parts of the horizon
 EDGES = np.array([0.5, 1.0, 1.5])  # powers beside an exponential that are tried
 DELAYS = np.array([1e-3, 1e-2, 3e-2])  # and their delays, in parts of the horizon
-SOME = 1.2  # standard errors from which on a logarithm counts as seen,
+SOME = 1.0  # standard errors from which on a logarithm counts as seen,
 BEYOND = 1.0  # and by which its power may be larger or smaller
 STEEPEST = 2.5  # no law is thought of with a higher power of the logarithm
 UNITS = 5  # of its argument that are tried,

@@ -208,7 +208,8 @@ def late(drawn: Draw, low: float, high: float) -> Draw:
     def draw(g: Generator) -> Drawn:
         found = drawn(g)
         keep = (found.t >= low) & (found.t <= high)
-        return found._replace(t=found.t[keep], y=found.y[keep])
+        clean = None if found.clean is None else found.clean[keep]
+        return found._replace(t=found.t[keep], y=found.y[keep], clean=clean)
 
     return draw
 

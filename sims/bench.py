@@ -16,10 +16,10 @@ from matsense.errors import InvalidInput, nearest
 from sims.benches import Case, Size, available, load, studies, table
 from sims.command import Parser, at_least, main
 from sims.failures import doing
+from sims.files import write_whole
 from sims.options import choose_device
 from sims.provenance import machine
 from sims.report import dump
-from sims.store import write_whole
 from sims.streams import delivered
 
 

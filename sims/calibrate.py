@@ -24,6 +24,7 @@ Line = Callable[[Row, Tally], str]
 NAME = 66
 SELDOM = 0.05  # a row answered less often counts as refused
 MOST_WRONG = 0.02
+WEIGHED = 20  # traces a row whose nearest rivals are sought
 
 
 def head(title: str, *columns: str) -> str:
@@ -93,7 +94,7 @@ def lines(traces: int, seed: int, jobs: int) -> Iterator[str]:
 
 def _measured(rows: Rows, index: int, traces: int, seed: int) -> Tally:
     # A row holds functions that no process can send to another: it is built anew.
-    return measure(rows()[index], traces, seed)
+    return measure(rows()[index], traces, seed, weighed=WEIGHED)
 
 
 def command(words: Sequence[str]) -> int:

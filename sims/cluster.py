@@ -6,7 +6,7 @@ for ever.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -30,7 +30,7 @@ class KilledError(Exception):
 
 
 def run_there(
-    run: Callable[[Any], list[Any]], tasks: Sequence[Any], scheduler: str
+    run: Callable[[Any], list[Any]], tasks: Iterable[Any], scheduler: str
 ) -> Iterator[Any]:
     """What `run` returns for each task, item by item, as they finish on the workers.
 

@@ -1,9 +1,8 @@
 """Figures that print in grey: theory as lines, data as points, legends outside."""
 
 import contextlib
-import uuid
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -204,16 +203,20 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
 
 
 @style()
-def save(figure: Figure, stem: Path) -> None:
-    """Writes stem.png and stem.pdf, without dates, each replaced whole."""
+def rendered(figure: Figure, digest: str) -> dict[str, bytes]:
+    """The figure as .png and .pdf, without dates; `digest` names the runs that it was drawn of."""
     # Placed once, here: `savefig` would draw the figure twice to do it, and for every file.
     figure.set_dpi(DPI)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        # A name of its own: another sweep may be drawing into the same folder.
-        temporary = stem.with_name(f".{stem.name}.{uuid.uuid4().hex[:8]}{suffix}")
-        figure.savefig(temporary, dpi=DPI, metadata=metadata)
-        temporary.replace(stem.with_suffix(suffix))
+    files = {}
+    for suffix, metadata in (
+        (".png", {"Software": None, "grid_digest": digest}),
+        (".pdf", {"CreationDate": None, "Keywords": f"grid_digest={digest}"}),
+    ):
+        file = io.BytesIO()
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=metadata)
+        files[suffix] = file.getvalue()
+    return files

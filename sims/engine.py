@@ -6,7 +6,7 @@ import queue
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,8 +64,18 @@ class Pool:
         return self.scheduler is None and self.jobs == 1
 
 
-def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
+Taker = Callable[[Block], bool]
+
+
+def _any(block: Block) -> bool:
+    return True
+
+
+def run_all(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterator[Done]:
     """Runs blocks and yields each as it finishes; the caller writes the results.
+
+    `take` is asked about each block just before it is given to a worker; one that it does not want
+    is left out.
 
     When a worker dies, the blocks that were in flight are run again with the others; those that
     are in flight at a second death are run one by one, and the one that kills its worker even so
@@ -73,19 +83,27 @@ def run_all(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
     tried. Raises `sims.cluster.WorkersLostError` if a cluster is gone.
     """
     waiting, deaths, suspects = list(pending), Counter[Any](), set[int]()
+    taken = set[int]()
+
+    def asked(block: Block) -> bool:
+        if not take(block):
+            return False
+        taken.add(id(block))
+        return True
+
     while waiting:
         try:
-            for done in _stream(waiting, pool):
+            for done in _stream(list(waiting), pool, asked):
                 waiting.remove(done.block)
                 yield done
+            return
         except (BrokenProcessPool, KilledError) as death:
             if WORKER_DIED not in pool.notices:
                 pool.notices.append(WORKER_DIED)
             if isinstance(death, KilledError):
                 accused = death.task
             else:
-                tasks = _tasks(waiting, pool)[: 2 * pool.jobs]
-                flying = [block for task in tasks for block in task]
+                flying = [block for block in waiting if id(block) in taken]
                 accused = [block for block in flying if id(block) in suspects]
                 suspects |= {id(block) for block in flying}
             for block, survived in _alone(accused, pool, deaths):
@@ -122,19 +140,20 @@ def _alone(
             yield block, done
 
 
-def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
+def _stream(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterator[Done]:
     if pool.is_serial:
-        for block in pending:
+        for block in filter(take, pending):
             yield _aside(run_block, block)
         return
     tasks = _tasks(pending, pool)
     if pool.scheduler is not None:
-        yield from run_there(_run, tasks, pool.scheduler)
+        yield from run_there(_run, _taken(tasks, take), pool.scheduler)
         return
     with _ended() if pool.is_local else contextlib.nullcontext():
         if pool.is_local and len(tasks) == 1:
             # joblib would run it in this process, which a block may kill.
-            yield from _in_one(*tasks[0])
+            for task in _taken(tasks, take):
+                yield from _in_one(*task)
             return
         # One task at a time, or short ones would be lost by the dozen with the worker.
         stream = joblib.Parallel(
@@ -145,7 +164,7 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
         results = None
         try:
             with unheard():
-                results = stream(joblib.delayed(run)(task) for task in tasks)
+                results = stream(joblib.delayed(run)(task) for task in _taken(tasks, take))
             for result in results:
                 yield from result
         finally:
@@ -154,6 +173,14 @@ def _stream(pending: Sequence[Block], pool: Pool) -> Iterator[Done]:
                 warnings.simplefilter("ignore")
                 if results is not None:
                     results.close()
+
+
+def _taken(tasks: Iterable[tuple[Block, ...]], take: Taker) -> Iterator[tuple[Block, ...]]:
+    """What is taken of each task, when its turn comes."""
+    for task in tasks:
+        own = tuple(filter(take, task))
+        if own:
+            yield own
 
 
 def _in_one(*task: Block) -> list[Done]:

@@ -44,7 +44,11 @@ def stale(store: Store, name: str, study: Study, names: Names, device: str) -> l
 
 
 def remove(store: Store, found: Sequence[Stale]) -> None:
-    """Removes the runs of older code; what else was in a file with them is written anew first."""
+    """Removes the runs of older code; what else was in a file with them is written anew first.
+
+    Raises InvalidInput, before anything is removed, if some of it lies behind a link.
+    """
+    store.check_writable({_sweep_of(part.path) for part in found})
     for part in found:
         if part.kept.num_rows:
             store.write_table(_sweep_of(part.path), part.kept)
@@ -89,6 +93,8 @@ class _Current:
         params = {k.removeprefix("param."): v for k, v in row.items() if k.startswith("param.")}
         if sweep is None or set(params) != set(sweep.axes):
             return False
+        # A column has one type: 1 beside 2.5 is stored as 1.0.
+        params = {a: next((x for x in sweep.axes[a] if x == v), v) for a, v in params.items()}
         operator = "float32" if "float32" in precision else "float64"
         try:
             static = sweep.static(params)

@@ -227,13 +227,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def verdict_json(name: str, study: Study, verdicts: Sequence[Verdict], precision: str) -> str:
+def verdict_json(
+    name: str, study: Study, verdicts: Sequence[Verdict], precision: str, grid: str = ""
+) -> str:
     """The content of verdict.json."""
     data = {
         "study": name,
         "title": study.title,
         "paper": study.paper,
         "precision": precision,
+        "grid_digest": grid,
         "claims": [as_data(v) for v in verdicts],
     }
     return dump(data)
@@ -246,7 +249,7 @@ def dump(data: dict[str, Any]) -> str:
     return "".join(plain) + "\n"
 
 
-def rates_csv(study: Study, runs: Sequence[Run]) -> str:
+def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
     """The content of rates.csv: a row a run, with the law that the study fits to it."""
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
@@ -256,11 +259,12 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
     def write(*row: Any) -> None:
         writer.writerow([cell(x) if isinstance(x, str) else x for x in row])
 
-    write("run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason")
+    ends = ("predicted", "reason", "grid_digest")
+    write("run", "sweep", *axes, "seed", "status", *fields, *ends)
     for run in runs:
         head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
         if run.status != "ok":
-            write(*head, run.status, *[""] * len(fields), "", run.message)
+            write(*head, run.status, *[""] * len(fields), "", run.message, grid)
             continue
         point = ", ".join(f"{axis} = {value}" for axis, value in run.params.items())
         with doing(f"fitting {run.sweep}, {point}, seed {run.seed}", checked=True):
@@ -268,7 +272,7 @@ def rates_csv(study: Study, runs: Sequence[Run]) -> str:
             low, high = fit.interval()
             values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
             numbers = [_digits(x) for x in (*values, study.predicted(run))]
-        write(*head, run.status, fit.law, *numbers, fit.reason)
+        write(*head, run.status, fit.law, *numbers, fit.reason, grid)
     return out.getvalue()
 
 

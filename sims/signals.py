@@ -42,13 +42,32 @@ def heard() -> None:
 
     def answer(*_: Any) -> None:
         nonlocal last
-        if time.monotonic() - last > PATIENCE:
+        if _Ear.held:
+            _Ear.asked = True
+        elif time.monotonic() - last > PATIENCE:
             last = time.monotonic()
             raise KeyboardInterrupt
 
     for number in ASKING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, answer)
+
+
+class _Ear:
+    held = False
+    asked = False
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """What is done in here, which must be short, is done whole: who asks is answered after it."""
+    _Ear.held, _Ear.asked = True, False
+    try:
+        yield
+    finally:
+        _Ear.held = False
+    if _Ear.asked:
+        raise KeyboardInterrupt
 
 
 def concluded() -> None:

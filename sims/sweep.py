@@ -5,34 +5,32 @@ Without a study it lists them.
 
 import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict, judge
-from sims import cost, listing, memory, options, processes, prune, report
+from sims import cost, listing, memory, options, processes, prune, report, streams
 from sims.backends import check_backend
-from sims.blocks import blocks
+from sims.blocks import Block, blocks
 from sims.cluster import WorkersLostError
 from sims.command import INCOMPLETE, leave, main
-from sims.drawing import save, state_precision, style
+from sims.company import Company
+from sims.conclusion import conclude, replace_together
 from sims.engine import Pool, run_all
 from sims.escape import visible
 from sims.failures import doing
+from sims.files import remove_abandoned
 from sims.grid import grid
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
-from sims.store import Store, write_whole
-from sims.streams import delivered
-from sims.study import Study, load, names_of, points
+from sims.store import Store
+from sims.study import Point, Study, load, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
+from sims.worker import Spent
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -41,54 +39,30 @@ GO_ON = "what is finished is stored; the same command goes on from there"
 
 
 def execute(
-    packed: Sequence[Any], store: Store, pool: Pool, watch: Stopwatch, console: Console
-) -> None:
-    """Runs blocks; every finished one is stored before the next is awaited."""
-    with watch.part("run"), Progress(console, packed, pool.jobs) as progress:
-        for done in run_all(packed, pool):
-            with watch.part("store"), doing("storing what was computed"):
-                store.write(done.records)
-            progress.finished(done)
-    watch.spent(progress.spent)
-
-
-def conclude(
-    name: str,
-    study: Study,
-    runs: list[Run],
-    folder: Path,
-    precision: Precision,
-    origin: dict[str, Any],
+    lacking: Sequence[Point],
+    pack: Callable[[Sequence[Point]], Sequence[Block]],
+    store: Store,
+    pool: Pool,
     watch: Stopwatch,
-) -> list[Verdict]:
-    """Judges, draws, and writes the four results; each file is replaced whole."""
-    with watch.part("judge"):
-        verdicts = [_judged(claim, runs) for claim in study.claims]
-        folder.mkdir(parents=True, exist_ok=True)
-        judged = report.verdict_json(name, study, verdicts, str(precision))
-        write_whole(folder / "verdict.json", judged.encode())
-        write_whole(folder / "rates.csv", report.rates_csv(study, runs).encode())
-    with watch.part("draw"), style():
-        for stem, draw in {"figure": study.draw, **study.further}.items():
-            with doing(f"drawing {stem}", checked=True):
-                figure = draw(runs, verdicts)
-                if not precision.is_default:
-                    state_precision(figure, str(precision))
-                save(figure, folder / stem)
-    write_whole(
-        folder / "provenance.json", report.dump({**origin, "seconds": watch.report()}).encode()
-    )
-    return verdicts
+    console: Console,
+) -> None:
+    """Runs what is lacking; every finished block is stored before the next is awaited.
 
-
-def _judged(claim: Claim, runs: list[Run]) -> Verdict:
-    with doing(f"judging {claim.id}", checked=True):
-        return judge(claim, runs)
-
-
-def say(console: Console, text: str) -> None:
-    """Prints a line that may hold text of files: as it is, whatever it is."""
-    console.print(visible(text), markup=False)
+    What another command in this folder has in flight is left to it.
+    """
+    spent, now = Spent(0.0), lacking
+    with watch.part("run"), doing("running"), Company(store) as company:
+        while now:
+            packed = pack(now)
+            with Progress(console, packed, pool.jobs) as progress:
+                for done in run_all(packed, pool, company.take):
+                    with watch.part("store"), doing("storing runs"):
+                        store.write(done.records)
+                    company.stored(done)
+                    progress.finished(done)
+            spent += progress.spent
+            now = company.left(lacking)
+    watch.spent(spent)
 
 
 def prepare(
@@ -123,13 +97,13 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     options.choose_device(args.device, 1)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
+    store.check_writable(())
+    store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     with doing("reading the store"):
         found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
-    for notice in store.notices:
-        say(console, notice)
-    say(console, prune.what_is_removed(found, store.root))
+    say(console, *store.notices, prune.what_is_removed(found, store.root))
     with doing("removing what older code has stored"):
         prune.remove(store, found)
     return 0
@@ -145,12 +119,12 @@ def command(argv: Sequence[str]) -> int:
     if args.table:
         with doing("printing the verdicts"):
             sys.stdout.write(listing.table(args.out))
-            delivered()
+            streams.delivered()
         return 0
     if args.list or args.study is None:
         with doing("listing the studies"):
             unusable = listing.print_studies(console)
-            delivered()
+            streams.delivered()
         return unusable
     check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
@@ -160,7 +134,11 @@ def command(argv: Sequence[str]) -> int:
     study = load(args.study)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
-    store = Store(folder)
+    sweeps = [sweep for sweep, _ in chosen]
+    store = Store(folder, only_reads=args.rejudge or args.dry_run)
+    if not store.only_reads:
+        store.check_writable(sweep.name for sweep in sweeps)
+        store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
     with doing("naming the programs of the study"):
         wanted = [
@@ -171,47 +149,49 @@ def command(argv: Sequence[str]) -> int:
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     code = None
+
+    def pack(lacking: Sequence[Point]) -> list[Block]:
+        return blocks(args.study, sweeps, lacking, precision.operator)
+
     try:
         if not args.rejudge:
-            sweeps = [sweep for sweep, _ in chosen]
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
             with doing("reading the store"):
                 known = store.known()
             lacking = [point for point in own if point.id not in known]
-            packed = blocks(args.study, sweeps, lacking, precision.operator)
             if args.dry_run:
                 with doing("saying what it would cost"):
+                    packed = pack(lacking)
                     cost_table = cost.probes(packed, jobs)
                     report.print_cost(console, packed, cost_table, len(own), jobs)
-                    delivered()
+                    say(console, *store.notices)
+                    streams.delivered()
                 return 0
             console.print(report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
                 console.print(processes.ALONE, markup=False)
-            with doing("running the study"):
-                execute(packed, store, pool, watch, console)
+            execute(lacking, pack, store, pool, watch, console)
+            store.settle(sweep.name for sweep in sweeps)
         with watch.part("read"), doing("reading the store"):
             runs = store.read(wanted)
         incomplete = unfinished(runs, shard, str(folder))
         if incomplete:
-            for notice in (*pool.notices, *store.notices, incomplete):
-                say(console, notice)
+            say(console, *pool.notices, *store.notices, incomplete)
             return INCOMPLETE
+        origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
+        verdicts, files = conclude(args.study, study, runs, precision, origin, watch)
         with doing("writing the results"):
-            origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-            verdicts = conclude(args.study, study, runs, folder, precision, origin, watch)
+            remove_abandoned(folder)
+            refusal = replace_together(folder, files)
         code = report.exit_code(verdicts)
         with doing("printing the verdicts"):
-            for notice in (*pool.notices, *store.notices):
-                say(console, notice)
+            say(console, *pool.notices, *store.notices, refusal)
             report.print_table(console, study, verdicts)
             report.print_failures(console, runs)
-            say(
-                console,
-                f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv ({watch.sentence()})",
-            )
+            results = f"{folder}/figure.png, figure.pdf, verdict.json, rates.csv"
+            say(console, f"{results} ({watch.sentence()})")
     except KeyboardInterrupt:
-        # The results are whole: who does not want to hear of them gets no other code.
+        # Once the results are written, who does not want to hear of them gets no other code.
         if code is None:
             console.print(f"interrupted: {GO_ON}")
             return INCOMPLETE
@@ -219,6 +199,13 @@ def command(argv: Sequence[str]) -> int:
         say(console, f"{error}: {GO_ON}")
         return INCOMPLETE
     return code
+
+
+def say(console: Console, *lines: str) -> None:
+    """Prints lines as they are; what does not print is shown by its code."""
+    for line in dict.fromkeys(lines):
+        if line:
+            console.print(visible(line), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

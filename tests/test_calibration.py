@@ -1,7 +1,7 @@
 """Is the fit honest? A reduced rerun of `python -m sims.calibrate`.
 
-The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 5` (the
-method's constants were settled on seeds 0 to 4).
+The whole table is in figures/calibration.txt: `python -m sims.calibrate --traces 200 --seed 7` (the
+method's constants were settled on seeds 0 to 6).
 """
 
 import itertools
@@ -89,7 +89,7 @@ def test_known_laws_are_named_and_their_intervals_hold(name):
 
 
 def test_rarely_answered_rows_are_rows():
-    assert set(RARELY) <= set(KNOWN) and set(SELDOM) <= {row.name for row in control_rows()}
+    assert set(RARELY) <= set(KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,9 @@ def test_rarely_answered_rows_are_rows():
         "exponential, log ticks, noise 0.1",
         "exponential, linear ticks, transient, noise 0.1",
         "exponential, linear ticks, plateau, rounding floor",
+        "exponential, log ticks, plateau, floor, noise 0.1",
+        "exponential, linear ticks, transient, 4 to 8 e-folds, noise 0.02",
+        "power 2, linear ticks, noise 0.1",
     ],
 )
 def test_clear_laws_are_known_to_a_quarter(name):
@@ -163,21 +166,10 @@ def test_unknown_laws_without_noise(name, answered):
 # Wrong claims, hopeless traces
 
 
-# Contradicted in less than 95% of the traces, a little below what the table has, and why.
-SELDOM = {
-    # Its interval reaches to twice the value: a transient leaves few ticks that know the shift.
-    "p = 1/2 claimed to be 1, transient": 0.45,
-    # One exponential in fifteen looks unsettled by chance.
-    "exponential claimed at most t^-2": 0.9,
-    "rate 1.3 times the claimed one, noise 0.1": 0.9,
-    "rate 1.3 times the claimed one, transient, AR(1) 0.1": 0.9,
-}
-
-
 @pytest.mark.parametrize("row", control_rows(), ids=lambda row: row.name)
 def test_wrong_claims_are_contradicted(row):
     tally = measure(row, 40)
-    at_least(tally.contradicted, tally.traces, SELDOM.get(row.name, 0.95))
+    at_least(tally.contradicted, tally.traces, 0.95)
 
 
 @pytest.mark.parametrize("row", hopeless_rows(), ids=lambda row: row.name)

@@ -129,6 +129,16 @@ def test_a_trial_that_leaves_fails_alone(tree: Path) -> None:
     assert "3 runs failed (tried again by the next call): SystemExit: 1" in done.stdout
 
 
+def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(tree: Path) -> None:
+    (tree / "sims" / "studies" / "broken.py").write_text("1 / 0\n")
+    try:
+        done = toy.sweep(tree, "broken", "--out", "out")
+    finally:
+        (tree / "sims" / "studies" / "broken.py").unlink()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "ZeroDivisionError" in done.stderr and done.stderr.count("\n") == 1
+
+
 def shell(tree: Path, words: str) -> tuple[int, str, str]:
     """A command in bash; the sweep's code, and what is read of both its outputs."""
     folder = tree / "out" / "toy"

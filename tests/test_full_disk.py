@@ -54,8 +54,8 @@ def test_a_full_disk_is_one_line_and_what_is_stored_is_used(
 ) -> None:
     stopped = toy.sweep(tree, *WORDS)
     assert stopped.returncode == 4, stopped.stdout + stopped.stderr
-    assert "No space left on device" in stopped.stderr
-    assert stopped.stderr.count("\n") == 1
+    assert "error: while storing runs: No space left on device" in stopped.stderr
+    assert "give the same command again" in stopped.stderr and stopped.stderr.count("\n") == 1
     assert "Traceback" not in stopped.stdout + stopped.stderr
     stored = toy.rows(disk)
     assert 0 < len(stored) < 80
@@ -72,8 +72,7 @@ def test_a_disk_that_becomes_read_only_in_mid_sweep(
     assert mount("-o", "remount,ro", str(disk))
     out, err = children.finish(process)
     assert process.returncode == 4, out + err
-    assert "Read-only file system" in err
-    assert err.count("\n") == 1
+    assert "Read-only file system" in err and err.count("\n") == 1
     assert "Traceback" not in out + err
     assert_goes_on(tree, disk, len(toy.rows(disk)), whole)
 

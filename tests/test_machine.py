@@ -197,7 +197,8 @@ for name in ("plain", "other"):
         drawing.panel(ax, "a", "error", "t", "e", "linear log")
         ax.plot([1, 2, 3], [1.0, 0.1, 0.01], label="run")
         drawing.legend(ax)
-    drawing.save(figure, Path(name))
+    for suffix, content in drawing.rendered(figure, "g0").items():
+        Path(name + suffix).write_bytes(content)
     assert dict(matplotlib.rcParams) == before
 assert "matplotlib.pyplot" not in sys.modules
 for suffix in (".png", ".pdf"):

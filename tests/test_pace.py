@@ -23,6 +23,7 @@ from matsense.pace import (
     unsettled,
     wavers,
 )
+from matsense.rates import fit
 from matsense.residuals import accumulated
 
 ALARM = 1e-4  # how often a count of random traces fails without a cause
@@ -275,3 +276,14 @@ def test_a_pace_that_only_falls_or_only_rises_does_not_waver(bend):
     u = np.linspace(0, 1, 200)
     z = -20 * u + bend * u**2 + 0.01 * np.random.default_rng(9).standard_normal(200)
     assert not wavers(u, z, Scatter(1e-4, 0.0), 20.0)
+
+
+@pytest.mark.parametrize("stairs", [1, 3])
+def test_what_came_before_the_last_decay_is_no_wave(stairs):
+    """Gradient descent leaves one saddle after another, and then settles: plateaus and falls."""
+    t = np.arange(0.0, 601.0, 5.0)
+    y = sum(10.0 ** (-3 * k) / (1 + np.exp(np.minimum(0.5 * (t - 60 * (k + 1)), 700)))
+            for k in range(stairs))  # fmt: skip
+    y = y + 1e-4 * 1e3 ** -(stairs - 1) * np.exp(-0.1 * t)
+    f = fit(t, y)
+    assert f.law == "exponential" and f.value == pytest.approx(0.1, rel=0.02)

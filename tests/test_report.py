@@ -107,7 +107,7 @@ def test_the_terminal_says_whence_a_claim_comes_and_what_its_control_is_worth() 
 
 
 def test_verdict_json_and_the_table_made_of_it(tmp_path: Path) -> None:
-    text = verdict_json("toy", STUDY, [judge(c, RUNS) for c in CLAIMS], "float64")
+    text = verdict_json("toy", STUDY, [judge(c, RUNS) for c in CLAIMS], "float64", "g0")
     good, bare, wrong = json.loads(text)["claims"]
     assert (good["source"], bare["source"], wrong["source"]) == ("derived", "stated", "recalled")
     # Each of 4 units at 98.75%.
@@ -173,11 +173,11 @@ def test_cells_of_csv_are_text_or_numbers() -> None:
         Run("a", "=s", {"=x": -1.5, "y": "-1+1"}, 0, "failed", message=HOSTILE),
         Run("b", "s", {"=x": -2.5, "y": "z"}, 0, "ok"),
     ]
-    head, first, second = csv.reader(io.StringIO(rates_csv(study, runs)))
+    head, first, second = csv.reader(io.StringIO(rates_csv(study, runs, "-2")))
     assert head[:4] == ["run", "sweep", "'=x", "y"]
     assert first[:4] == ["a", "'=s", "-1.5", "'-1+1"] and second[2] == "-2.5"
-    assert first[-1] == "'" + escape.visible(HOSTILE)
-    assert second[-2] == "-0.5"
+    assert first[-2] == "'" + escape.visible(HOSTILE)
+    assert second[-3] == "-0.5" and first[-1] == second[-1] == "-2"
     assert len(head) == len(first) == len(second)
 
 

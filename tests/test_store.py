@@ -1,4 +1,4 @@
-"""The store: what is written is read back to the bit; what is broken is set aside and said."""
+"""The store: what is written is read back to the bit; what is damaged is set aside and said."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.store import Record, Store, _checksum
+from sims.parts import checksum
+from sims.store import Record, Store
 from sims.study import Point
 
 
@@ -67,7 +68,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     assert len(fresh.known()) == 1
     assert len(fresh.notices) == 1
     assert part.name in fresh.notices[0]
-    assert part.with_name(part.name + ".unreadable").exists()
+    assert part.with_name(f"_{part.name}.unreadable").exists()
     assert len(Store(tmp_path).known()) == 1
 
 
@@ -75,7 +76,7 @@ def test_unreadable_parts_are_set_aside_with_a_notice(tmp_path: Path, damage: st
     ("column", "values"),
     [("run", None), ("status", [1]), ("error", ["a word"]), ("error", [["a word"]])],
 )
-def test_a_whole_table_of_another_kind_is_set_aside(
+def test_a_whole_table_of_another_kind_is_left_out(
     tmp_path: Path, column: str, values: list | None
 ) -> None:
     """With a checksum that is right: as written by somebody else who names files so."""
@@ -87,7 +88,7 @@ def test_a_whole_table_of_another_kind_is_set_aside(
     pq.write_table(table if values is None else table.append_column(column, [values]), sink)
     content = sink.getvalue().to_pybytes()
     part.unlink()
-    part.with_name(f"x-{_checksum(content)}.parquet").write_bytes(content)
+    part.with_name(f"x-{checksum(content)}.parquet").write_bytes(content)
     assert store.known() == set()
     assert f"column '{column}'" in store.notices[0]
     assert store.read([record(0).point])[0].status == "missing"
@@ -106,12 +107,12 @@ def test_a_flipped_bit_is_an_error_not_a_number(tmp_path: Path) -> None:
         (run,) = store.read([record(0).point])
         assert run.status == "missing"
         assert "checksum" in store.notices[0]
-        part.with_name(part.name + ".unreadable").unlink()
+        part.with_name(f"_{part.name}.unreadable").unlink()
         part.write_bytes(content)
     assert Store(tmp_path).known() == {record(0).point.id}
 
 
-def test_a_table_of_something_else_is_set_aside(tmp_path: Path) -> None:
+def test_a_table_of_something_else_is_left_out(tmp_path: Path) -> None:
     Store(tmp_path).write([record(0)])
     (part,) = Store(tmp_path).parts()
     pq.write_table(pa.table({"x": [1.0, 2.0]}), part.with_name("foreign.parquet"))
@@ -168,3 +169,17 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path, mark: str) -> Non
     with pytest.raises(InvalidInput, match="use another --out"):
         Store(tmp_path)
     assert json.dumps(mark)
+
+
+def test_parts_of_another_version_are_refused(tmp_path: Path) -> None:
+    """They are whole: neither set aside nor run again."""
+    store = Store(tmp_path)
+    store.write([record(0)])
+    (part,) = store.parts()
+    table = pq.read_table(part, partitioning=None)
+    part.unlink()
+    store.write_table("s", table.replace_schema_metadata({"matsense.format": "99"}))
+    (part,) = store.parts()
+    with pytest.raises(InvalidInput, match="it is of format 99"):
+        Store(tmp_path).known()
+    assert part.exists()

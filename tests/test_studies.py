@@ -25,9 +25,9 @@ from matsense.estimate import Call, Estimate
 from matsense.judge import judge
 from sims import options
 from sims.blocks import blocks
+from sims.columns import FIXED
 from sims.grid import grid
 from sims.ranges import Words
-from sims.store import FIXED
 from sims.study import Study, Sweep, available, grid_of, load, points
 from sims.worker import inputs, programs
 

@@ -204,3 +204,8 @@ def test_what_is_said_of_noise_floor_and_start():
             assert (np.diff(pace) < 0).all()
     d = draw.exponential(floor=(1e-3, 1e-3))(np.random.default_rng(0))
     assert d.floor == pytest.approx(1e-3) and d.clean.min() == pytest.approx(d.floor, rel=1e-6)
+
+
+def test_a_late_part_keeps_all_of_its_ticks_together():
+    d = draw.late(draw.power(1.0, sd=0.1), 3e3, 3e4)(np.random.default_rng(0))
+    assert len(d.t) == len(d.y) == len(d.clean) and d.t[0] >= 3e3

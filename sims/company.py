@@ -1,0 +1,106 @@
+"""Other commands at work in the same folder: what one has in flight, no other computes too.
+
+Each keeps a hidden file in runs/ that lists the runs it has in flight. Nothing hangs on it: who
+cannot read or write it computes, and equal numbers are stored twice. Only what two have begun at
+the same moment is, otherwise.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from sims.blocks import Block
+from sims.files import is_at_work, temporary
+from sims.store import Store
+from sims.study import Point
+from sims.worker import Done
+
+WORKING = "working"
+# Seconds to wait for what another has in flight, or three times the longest batch; then it is
+# stuck, and its runs are computed here.
+PATIENCE = 10.0
+LOOK = 0.1
+
+
+class Company:
+    """One command among the others that run blocks for a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._file = temporary(store.root / WORKING)
+        # Blocks are taken in a thread of joblib's, finished in the main one.
+        self._lock = threading.Lock()
+        self._in_flight: set[str] = set()
+        self._finished: set[str] = set()
+        self._left_to_others: set[str] = set()
+        self._longest = 0.0
+        self._patient = True
+
+    def __enter__(self) -> Self:
+        with contextlib.suppress(OSError):
+            self._store.root.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def take(self, block: Block) -> bool:
+        """Whether this command is to run a block: if no other has stored it or has it in flight."""
+        ids = {point.id for row in block.points for point in row}
+        with self._lock:
+            self._look()
+            if ids & self._finished or (self._patient and ids & self._elsewhere()):
+                self._left_to_others |= ids
+                return False
+            self._left_to_others -= ids
+            self._in_flight |= ids
+            self._tell()
+        return True
+
+    def stored(self, done: Done) -> None:
+        """Takes note of a block whose runs are stored."""
+        ids = {record.point.id for record in done.records}
+        with self._lock:
+            self._longest = max(self._longest, done.spent.total)
+            self._in_flight -= ids
+            self._finished |= ids
+            self._tell()
+
+    def left(self, points: Sequence[Point]) -> list[Point]:
+        """Those of these runs that were left to others, who have not stored them.
+
+        Waits for them while they are at work, but not for ever: one may be stuck.
+        """
+        deadline = time.monotonic() + max(PATIENCE, 3 * self._longest)
+        while True:
+            with self._lock:
+                self._look()
+                still = self._left_to_others - self._finished
+                free = still - self._elsewhere()
+                self._patient = time.monotonic() < deadline
+            if not still:
+                return []
+            if free or not self._patient:
+                return [point for point in points if point.id in (free or still)]
+            time.sleep(LOOK)
+
+    def _look(self) -> None:
+        # An error is met again by whoever reads in the main thread, and is said there.
+        with contextlib.suppress(OSError, MemoryError):
+            self._finished |= self._store.news()
+
+    def _elsewhere(self) -> set[str]:
+        ids: set[str] = set()
+        with contextlib.suppress(OSError):
+            for path in self._store.root.glob(f".{WORKING}.*.tmp"):
+                if path != self._file and is_at_work(path):
+                    with contextlib.suppress(OSError, ValueError):
+                        ids.update(path.read_text("ascii").split())
+        return ids
+
+    def _tell(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write_text("\n".join(sorted(self._in_flight)), "ascii")

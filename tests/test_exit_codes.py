@@ -172,6 +172,13 @@ def test_what_is_printed_changes_neither_files_nor_codes(tree: Path, words: str)
     assert {"verdict.json", "rates.csv", "figure.png", "provenance.json"} <= results
 
 
+def test_no_file_gets_the_number_of_a_closed_output(tree: Path) -> None:
+    """What a library prints there would get into it."""
+    opens = "draw open('number', 'w').write(str(os.open(os.devnull, 0)))"
+    assert shell(tree, f'FAIL="{opens}" {QUICK} <&- >&- 2>&-') == (0, "", "")
+    assert int((tree / "number").read_text()) > 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_results_that_are_printed_must_arrive(tree: Path) -> None:
     """A list and a table on a full disk are lost; one whose reader has enough is not."""

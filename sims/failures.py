@@ -117,11 +117,11 @@ def hear_threads() -> None:
 
     What waits for the thread would wait for ever.
     """
-    from sims import hush
+    from sims import hush, signals
 
     def told(ended: threading.ExceptHookArgs) -> None:
         error = ended.exc_value
-        if error is None or hush.silences(error):
+        if error is None or signals.answered() or hush.silences(error):
             return
         error.add_note(f"{WHILE}another thread was running")
         tell(error)

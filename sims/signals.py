@@ -46,6 +46,7 @@ def heard() -> None:
             _Ear.asked = True
         elif time.monotonic() - last > PATIENCE:
             last = time.monotonic()
+            _Ear.answered = True
             raise KeyboardInterrupt
 
     for number in ASKING:
@@ -56,6 +57,12 @@ def heard() -> None:
 class _Ear:
     held = False
     asked = False
+    answered = False
+
+
+def answered() -> bool:
+    """Whether the command has been told to end: what its workers are then torn from may break."""
+    return _Ear.answered
 
 
 @contextlib.contextmanager
@@ -67,6 +74,7 @@ def held() -> Iterator[None]:
     finally:
         _Ear.held = False
     if _Ear.asked:
+        _Ear.answered = True
         raise KeyboardInterrupt
 
 

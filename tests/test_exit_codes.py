@@ -139,6 +139,29 @@ def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(tree: Path) -> N
     assert "ZeroDivisionError" in done.stderr and done.stderr.count("\n") == 1
 
 
+# A thread that breaks because the command has been told to end, as those of a pool do.
+TOLD_TO_END = """
+import os, signal, threading
+from sims import command
+
+def run(words):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(99)
+    finally:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+
+raise SystemExit(command.main(run))
+"""
+
+
+def test_what_breaks_on_the_way_out_is_no_failure(tmp_path: Path) -> None:
+    done = children.call([sys.executable, "-c", TOLD_TO_END], tmp_path, toy.environment(toy.ROOT))
+    assert (done.returncode, done.stderr) == (3, "interrupted: nothing was written\n")
+
+
 def shell(tree: Path, words: str) -> tuple[int, str, str]:
     """A command in bash; the sweep's code, and what is read of both its outputs."""
     folder = tree / "out" / "toy"

@@ -7,6 +7,7 @@ from sims import environment, failures, signals, streams
 
 if environment.starts_command():
     streams.fill()
+    streams.guard()
     signals.importing()
     failures.importing()
     environment.begin()

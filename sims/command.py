@@ -1,4 +1,4 @@
-"""What all commands share: errors of one line, and the exit codes 2 to 4 that go with them."""
+"""What all commands share: errors of one line with the remedy, and the exit codes for them."""
 
 import argparse
 import os
@@ -12,31 +12,44 @@ from sims import environment, failures, signals, streams
 from sims.escape import visible
 from sims.words import NotANumber, shown, whole_number
 
+# A verdict is 0 or 1; these are none.
+UNUSABLE, INCOMPLETE = 2, 3
+CODES = """\
+exit codes:
+  0  all claims consistent; for a command that judges none: done
+  1  a claim contradicted
+  2  unusable input: nothing is written
+  3  inconclusive or incomplete
+  4  a failure of the program or of the machine, which says nothing about a theorem"""
 # The name of threads that compute while the main one listens for signals.
 ASIDE = "matsense-aside"
 
 
-class _Ended(SystemExit):
-    """The end that the command's own words ask for."""
+class Helped(SystemExit):
+    """Help was asked for and printed: the one way to leave a command from the inside."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that raises InvalidInput instead of printing its usage and leaving."""
+    """argparse that raises InvalidInput instead of printing its usage and leaving.
+
+    Its help ends with the exit codes.
+    """
 
     def __init__(self, module: str, description: str | None) -> None:
         super().__init__(
             prog=f"python -m {module}",
             description=description,
+            epilog=CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Ends the command, as --help does; whoever else ends the process has failed."""
-        raise _Ended(status)
 
     def error(self, message: str) -> NoReturn:
         """One line, whatever was wrong with the words."""
         raise InvalidInput("command line", message, f"see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """What argparse does once the help is printed."""
+        raise Helped(status)
 
 
 def count(text: str) -> int:
@@ -60,24 +73,25 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def main(command: Callable[[Sequence[str]], int]) -> int:
-    """Runs a command on the shell's words: its exit code; 2 and one line for bad input, 3 and one
-    line after a Ctrl-C that the command has no answer of its own for, 4 and one line for whatever
-    else it raises.
+    """Runs a command on the shell's words: its exit code, or one line and the code for what stopped
+    it: 2 for bad input, 3 for a Ctrl-C that the command has no answer of its own for, 4 for the
+    rest.
     """
     # Done by now, unless another program runs this one, as a profiler does.
     environment.prepare()
     streams.guard()
+    failures.hear_threads()
     signals.heard()
     try:
         return command(sys.argv[1:])
+    except Helped:
+        return 0
     except InvalidInput as error:
         print(f"error: {visible(str(error))}", file=sys.stderr)
-        return 2
+        return UNUSABLE
     except KeyboardInterrupt:
         print(signals.NOTHING_WRITTEN, file=sys.stderr)
-        return 3
-    except _Ended as asked:
-        return int(asked.code or 0)
+        return INCOMPLETE
     except BaseException as error:  # a library in Rust panics with no Exception
         failures.tell(error)
         return failures.FAILED

@@ -11,11 +11,10 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict, judge
 from sims import report, signals
@@ -41,16 +40,16 @@ def conclude(
     with watch.part("judge"):
         verdicts = []
         for claim in study.claims:
-            with _asked_of(f"judging {claim.id}"):
+            with doing(f"judging {claim.id}", checked=True):
                 verdicts.append(judge(claim, runs))
         digest = grid_digest(name, precision, runs, verdicts)
-        with _asked_of("fitting the runs for rates.csv"):
+        with doing("fitting the runs for rates.csv", checked=True):
             rates = report.rates_csv(study, runs, digest).encode()
         judged = report.verdict_json(name, study, verdicts, str(precision), digest).encode()
     files = {}
     with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
-            with _asked_of(f"drawing {stem}"):
+            with doing(f"drawing {stem}", checked=True):
                 figure = draw(runs, verdicts)
                 if not precision.is_default:
                     state_precision(figure, str(precision))
@@ -59,16 +58,6 @@ def conclude(
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = report.dump(source).encode()
     return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}
-
-
-@contextlib.contextmanager
-def _asked_of(what: str) -> Iterator[None]:
-    """`doing`, where nothing is left to refuse: what was typed is good, or there were no runs."""
-    with doing(what):
-        try:
-            yield
-        except InvalidInput as error:
-            raise RuntimeError(f"InvalidInput: {error}") from error
 
 
 def grid_digest(

@@ -248,6 +248,16 @@ def _run_here(task: tuple[Block, ...]) -> list[Done]:
 
 def _aside(function: Callable[[Block], Done], block: Block) -> Done:
     """Calls `function` in a thread, because a signal would not be heard inside a compiled call."""
-    answers: queue.SimpleQueue[Done] = queue.SimpleQueue()
-    threading.Thread(target=lambda: answers.put(function(block)), name=ASIDE, daemon=True).start()
-    return answers.get()
+    answers: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
+
+    def answer() -> None:
+        try:
+            answers.put(function(block))
+        except BaseException as error:  # the caller would wait for ever
+            answers.put(error)
+
+    threading.Thread(target=answer, name=ASIDE, daemon=True).start()
+    found = answers.get()
+    if isinstance(found, BaseException):
+        raise found
+    return found

@@ -20,6 +20,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from sims.escape import visible
+
 # What matsense cannot do without, by the names that are imported.
 NEEDED = (
     "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "jaxtyping", "pyarrow", "rich",
@@ -84,7 +86,7 @@ def _unimportable(otherwise: Any, kind: type[BaseException], error: Any, trace: 
     if not isinstance(error, ImportError):
         otherwise(kind, error, trace)
         return
-    said = " ".join(str(error).split())
+    said = visible(" ".join(str(error).split()))
     print(f"error: {kind.__name__}: {said}: the command cannot start; {MEND}", file=sys.stderr)
     sys.stderr.flush()
     os._exit(4)

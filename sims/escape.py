@@ -21,10 +21,16 @@ def marked(text: str) -> str:
     return escape(visible(text))
 
 
+# What a spreadsheet takes for the start of a formula, of full width too; but a number is none.
+FORMULA = re.compile(
+    r"\s*(?:[=@\uff1d\uff0b\uff0d\uff20]|[+-](?!(?:\d*\.?\d+(?:e[+-]?\d+)?|inf|nan)$))"
+)
+
+
 def cell(text: str) -> str:
-    """For CSV: visible, and not a formula to a spreadsheet, which takes = + - @ for its start."""
+    """For CSV: visible, and no formula to a spreadsheet; a number stays one."""
     shown = visible(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
+    return f"'{shown}" if FORMULA.match(shown) else shown
 
 
 def markdown(text: str) -> str:

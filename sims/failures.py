@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -20,12 +21,22 @@ WHILE = "while "
 
 
 @contextlib.contextmanager
-def doing(what: str) -> Iterator[None]:
-    """Names what is being done, should it fail. An attempt to end the process is a failure, too."""
+def doing(what: str, checked: bool = False) -> Iterator[None]:
+    """Names what is being done, should it fail. An attempt to end the process is a failure, too.
+
+    Where all input has been `checked`, so is input that a function finds bad: nobody typed it.
+    """
+    from matsense.errors import InvalidInput  # only here: it imports JAX
+
     try:
         yield
-    except SystemExit as error:
-        ended = RuntimeError(f"sys.exit({error.code!r}) was called")
+    except (SystemExit, InvalidInput) as error:
+        if isinstance(error, InvalidInput) and not checked:
+            raise
+        said = (
+            f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        )
+        ended = RuntimeError(said)
         ended.add_note(f"{WHILE}{what}")
         raise ended from error
     except BaseException as error:
@@ -44,12 +55,12 @@ def _sentence(error: BaseException) -> str:
     where = f"{notes[0]}: " if notes else ""
     machine = isinstance(error, OSError | MemoryError)
     kind = (
-        "what is finished is stored; mend that and give the same command again; details"
+        "what is finished is stored; mend that and give the same command again"
         if machine
         else "the program failed, which is no verdict; what is finished is stored; to report it, "
-        "send the details"
+        "send the authors the details"
     )
-    place = _keep("".join(traceback.format_exception(error)))
+    place = _keep(error)
     return visible(f"{where}{_reason(error)}; {kind} ({place})")
 
 
@@ -63,23 +74,21 @@ def _reason(error: BaseException) -> str:
     return ": ".join([type(error).__name__, *first])
 
 
-def _keep(told: str) -> str:
-    """Writes the details to a file, whose name is returned; to standard error if none can be."""
+def _keep(error: BaseException) -> str:
+    """Writes the details to a file, and returns where they are."""
     versions = [f"{name} {number}" for name, number in environment.versions().items()]
     versions.insert(0, f"matsense {getattr(sys.modules.get('matsense'), '__version__', '?')}")
     words = " ".join(sys.orig_argv)
     system = f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores"
-    text = "\n".join([f"command: {words}", system, ", ".join(versions), "", told])
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="matsense-", suffix=".txt", delete=False, encoding="utf-8",
-            errors="backslashreplace",
-        ) as file:  # fmt: skip
-            file.write(text)
-        return file.name
-    except OSError:
-        print(text, file=sys.stderr)
-        return "above: they could not be written to a file"
+    head = "\n".join([f"command: {words}", system, ", ".join(versions), ""])
+    with contextlib.suppress(OSError, MemoryError), tempfile.NamedTemporaryFile(
+        "w", prefix="matsense-", suffix=".txt", delete=False, encoding="utf-8",
+        errors="backslashreplace",
+    ) as file:  # fmt: skip
+        file.writelines([head, "\n", *traceback.format_exception(error)])
+        file.flush()
+        return f"details: {file.name}"
+    return "its details found no room: give the command again with TMPDIR=FOLDER for them"
 
 
 def importing() -> None:
@@ -95,3 +104,22 @@ def importing() -> None:
         os._exit(FAILED)
 
     sys.excepthook = told
+
+
+def hear_threads() -> None:
+    """From now on an error that ends a thread ends the process with one line and exit code 4.
+
+    What waits for the thread would wait for ever.
+    """
+    from sims import hush, signals
+
+    def told(ended: threading.ExceptHookArgs) -> None:
+        error = ended.exc_value
+        if error is None or signals.answered() or hush.silences(error):
+            return
+        error.add_note(f"{WHILE}another thread was running")
+        tell(error)
+        sys.stderr.flush()
+        os._exit(FAILED)
+
+    threading.excepthook = told

@@ -39,3 +39,8 @@ def hushed() -> Hush:
         for place in (logger, *logger.handlers):
             place.addFilter(_hush)
     return _hush
+
+
+def silences(error: BaseException) -> bool:
+    """Whether a thread that ends with this error is to be let go: its cluster is lost."""
+    return _hush.lost and isinstance(error, ENDED)

@@ -74,7 +74,9 @@ class Names:
         with watching(self._place) as seen:
             try:
                 name = program.name_of(sweep, static, wide, operator, settings)
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # sys.exit, and the panics of libraries in Rust, too
                 return hashed(UNTRACEABLE, type(error).__name__)
         self._entries[key] = Entry(name, seen)
         return name

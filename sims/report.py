@@ -17,7 +17,8 @@ from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
-from sims.escape import cell, markdown, marked
+from sims.escape import cell, markdown, marked, visible
+from sims.failures import doing
 from sims.study import Study
 from sims.units import size
 
@@ -72,20 +73,20 @@ def holding(held: Sequence[int] | None) -> str:
 
 def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> None:
     """One row a claim, and one for its negative control; below, what is not consistent and why."""
-    table = Table(title=f"{study.title} ({study.paper})", title_justify="left", show_lines=False)
+    table = Table(
+        title=marked(f"{study.title} ({study.paper})"), title_justify="left", show_lines=False
+    )
     for heading in ("claim", "statement", "predicted", "measured [95% interval]"):
         table.add_column(heading, overflow="fold")
     table.add_column("judged / outside / wanted", justify="right")
     table.add_column("verdict")
     for v in verdicts:
         call = f"[{STYLE[v.call]}]{v.call}[/]"
-        shown = measured(v.measured, v.interval, v.claim.statistic)
-        told = [text for text in (shown, holding(v.held)) if text]
         table.add_row(
-            f"{v.claim.id} ({v.claim.source})",
+            marked(f"{v.claim.id} ({v.claim.source})"),
             marked(v.claim.plain),
             marked(f"{v.claim.measured} {v.claim.prediction}"),
-            "\n".join(map(marked, told)),
+            _on_lines(marked(measured(v.measured, v.interval, v.claim.statistic)), holding(v.held)),
             counts(v),
             call,
         )
@@ -102,10 +103,14 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     console.print(table)
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
-            console.print(f"{v.claim.id}: {marked(v.sentence)}", highlight=False)
+            console.print(marked(f"{v.claim.id}: {v.sentence}"), highlight=False)
         if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
             outside = "; ".join(reasons_outside(v.unmet))
             console.print(f"    not judged: {marked(outside)}", highlight=False)
+
+
+def _on_lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def print_failures(console: Console, runs: Sequence[Run]) -> None:
@@ -120,12 +125,14 @@ def print_failures(console: Console, runs: Sequence[Run]) -> None:
                 # Messages that differ in numbers alone are of one kind.
                 kinds.setdefault(re.sub(r"\d[\d.e+-]*", "#", run.message), []).append(run)
         for own in kinds.values():
-            point = marked(", ".join(f"{axis} = {value}" for axis, value in own[0].params.items()))
+            point = ", ".join(f"{axis} = {value}" for axis, value in own[0].params.items())
             console.print(
-                f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
-                f"{marked(own[0].message)}; the first: {own[0].sweep}, {point}, "
-                f"seed {own[0].seed}",
+                visible(
+                    f"{len(own)} {'run' if len(own) == 1 else 'runs'} {meaning}: "
+                    f"{own[0].message}; the first: {own[0].sweep}, {point}, seed {own[0].seed}"
+                ),
                 highlight=False,
+                markup=False,
             )
 
 
@@ -236,8 +243,10 @@ def verdict_json(
 
 
 def dump(data: dict[str, Any]) -> str:
-    """JSON for files that people read too."""
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    r"""JSON for files that people read too: what does not print is written \uXXXX."""
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    plain = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return "".join(plain) + "\n"
 
 
 def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
@@ -246,34 +255,28 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid_digest"]
-    )
+
+    def write(*row: Any) -> None:
+        writer.writerow([cell(x) if isinstance(x, str) else x for x in row])
+
+    ends = ("predicted", "reason", "grid_digest")
+    write("run", "sweep", *axes, "seed", "status", *fields, *ends)
     for run in runs:
-        params = [run.params.get(axis, "") for axis in axes]
-        texts = [cell(value) if isinstance(value, str) else value for value in params]
-        head = [run.id, run.sweep, *texts, run.seed]
+        head = [run.id, run.sweep, *(run.params.get(axis, "") for axis in axes), run.seed]
         if run.status != "ok":
-            writer.writerow([*head, run.status, *[""] * len(fields), "", cell(run.message), grid])
+            write(*head, run.status, *[""] * len(fields), "", run.message, grid)
             continue
-        fit = study.fit(run)
-        low, high = fit.interval()
-        values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
-        writer.writerow(
-            [
-                *head,
-                run.status,
-                fit.law,
-                *map(_cell, values),
-                _cell(study.predicted(run)),
-                cell(fit.reason),
-                grid,
-            ]
-        )
+        point = ", ".join(f"{axis} = {value}" for axis, value in run.params.items())
+        with doing(f"fitting {run.sweep}, {point}, seed {run.seed}", checked=True):
+            fit = study.fit(run)
+            low, high = fit.interval()
+            values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
+            numbers = [_digits(x) for x in (*values, study.predicted(run))]
+        write(*head, run.status, fit.law, *numbers, fit.reason, grid)
     return out.getvalue()
 
 
-def _cell(x: float) -> str:
+def _digits(x: float) -> str:
     return f"{x:.8g}" if math.isfinite(x) else ""
 
 
@@ -289,7 +292,7 @@ def markdown_table(folder: Path, names: Sequence[str]) -> str:
     lines = ["| study | claims | consistent | the others |", "|---|---|---|---|"]
     for name, claims in found.items():
         others = [c for c in claims if c["verdict"] != Call.CONSISTENT]
-        listed = "; ".join(f"{markdown(c['plain'])}: {c['verdict']}" for c in others) or "-"
+        listed = "; ".join(markdown(f"{c['plain']}: {c['verdict']}") for c in others) or "-"
         lines.append(f"| {name} | {len(claims)} | {len(claims) - len(others)} | {listed} |")
     for name, claims in found.items():
         lines += [

@@ -5,7 +5,6 @@ import functools
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +28,8 @@ def importing() -> None:
 
 
 def _leave(*_: Any) -> NoReturn:
-    os.write(sys.stderr.fileno(), f"{NOTHING_WRITTEN}\n".encode())
+    with contextlib.suppress(OSError):  # nobody listens any more
+        os.write(2, f"{NOTHING_WRITTEN}\n".encode())
     os._exit(3)
 
 
@@ -46,6 +46,7 @@ def heard() -> None:
             _Ear.asked = True
         elif time.monotonic() - last > PATIENCE:
             last = time.monotonic()
+            _Ear.answered = True
             raise KeyboardInterrupt
 
     for number in ASKING:
@@ -56,6 +57,12 @@ def heard() -> None:
 class _Ear:
     held = 0
     asked = False
+    answered = False
+
+
+def answered() -> bool:
+    """Whether the command has been told to end: what its workers are then torn from may break."""
+    return _Ear.answered
 
 
 @contextlib.contextmanager
@@ -68,6 +75,7 @@ def held() -> Iterator[None]:
         _Ear.held -= 1
     if _Ear.asked and not _Ear.held:
         _Ear.asked = False
+        _Ear.answered = True
         raise KeyboardInterrupt
 
 

@@ -18,13 +18,13 @@ class Guarded:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self.lost: OSError | None = None
+        self.lost: OSError | ValueError | None = None
 
     def write(self, text: str) -> int:
         """Writes, or forgets."""
         try:
             self._stream.write(text)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: somebody has closed it
             self._lose(error)
         return len(text)
 
@@ -32,10 +32,10 @@ class Guarded:
         """Flushes, or forgets."""
         try:
             self._stream.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._lose(error)
 
-    def _lose(self, error: OSError) -> None:
+    def _lose(self, error: OSError | ValueError) -> None:
         """Points the stream's descriptor at the null device: what it still holds must go somewhere
         when the process ends.
         """
@@ -88,5 +88,5 @@ def delivered() -> None:
     """
     sys.stdout.flush()
     lost = getattr(sys.stdout, "lost", None)
-    if lost is not None and lost.errno != errno.EPIPE:
+    if isinstance(lost, OSError) and lost.errno != errno.EPIPE:
         raise OSError(lost.errno, lost.strerror, "standard output")

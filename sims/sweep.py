@@ -1,8 +1,6 @@
 """Runs a study and answers for its claims: python -m sims.sweep overparam_gd
 
-Without a study it lists them. Exit code: 0 all claims consistent, 1 one contradicted,
-2 unusable input (nothing is written), 3 inconclusive or incomplete, 4 a failure of the program or
-of the machine (no verdict).
+Without a study it lists them.
 """
 
 import argparse
@@ -17,7 +15,7 @@ from sims import cost, listing, memory, options, processes, prune, report, signa
 from sims.backends import check_backend
 from sims.blocks import Block, blocks
 from sims.cluster import WorkersLostError
-from sims.command import leave, main
+from sims.command import INCOMPLETE, leave, main
 from sims.company import Company
 from sims.conclusion import conclude, replace_together
 from sims.engine import Pool, run_all
@@ -103,7 +101,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     store.check_writable(())
     store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
-    found = prune.stale(store, args.study, study, names, args.device)
+    with doing("reading the store"):
+        found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
     say(console, *store.notices, prune.what_is_removed(found, store.root))
     with doing(f"removing runs of older code from {store.root}"):
@@ -119,13 +118,15 @@ def command(argv: Sequence[str]) -> int:
         return clear(args, console)
     shard = check_shard(args)
     if args.table:
-        console.out(listing.table(args.out), end="", highlight=False)
-        streams.delivered()
+        with doing("printing the verdicts"):
+            sys.stdout.write(listing.table(args.out))
+            streams.delivered()
         return 0
     if args.list or args.study is None:
-        code = listing.print_studies(console)
-        streams.delivered()
-        return code
+        with doing("listing the studies"):
+            unusable = listing.print_studies(console)
+            streams.delivered()
+        return unusable
     check_backend(args)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
@@ -140,11 +141,12 @@ def command(argv: Sequence[str]) -> int:
         store.check_writable(sweep.name for sweep in sweeps)
         store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
-    wanted = [
-        point
-        for sweep, n in chosen
-        for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
-    ]
+    with doing("naming the programs of the study"):
+        wanted = [
+            point
+            for sweep, n in chosen
+            for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+        ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     verdicts: list[Verdict] | None = None
@@ -159,11 +161,12 @@ def command(argv: Sequence[str]) -> int:
                 known = store.known()
             lacking = [point for point in own if point.id not in known]
             if args.dry_run:
-                packed = pack(lacking)
-                cost_table = cost.probes(packed, jobs)
-                report.print_cost(console, packed, cost_table, len(own), jobs)
-                say(console, *store.notices)
-                streams.delivered()
+                with doing("saying what it would cost"):
+                    packed = pack(lacking)
+                    cost_table = cost.probes(packed, jobs)
+                    report.print_cost(console, packed, cost_table, len(own), jobs)
+                    say(console, *store.notices)
+                    streams.delivered()
                 return 0
             say(console, report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
@@ -175,25 +178,26 @@ def command(argv: Sequence[str]) -> int:
         incomplete = unfinished(runs, shard, str(folder))
         if incomplete:
             say(console, *pool.notices, *store.notices, incomplete)
-            return 3
+            return INCOMPLETE
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
         judged, files = conclude(args.study, study, runs, precision, origin, watch)
         with doing("writing the results"), signals.held():
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
             verdicts = judged
-        say(console, *pool.notices, *store.notices, refusal)
-        report.print_table(console, study, verdicts)
-        report.print_failures(console, runs)
-        say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
+        with doing("printing the verdicts"):
+            say(console, *pool.notices, *store.notices, refusal)
+            report.print_table(console, study, verdicts)
+            report.print_failures(console, runs)
+            say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
     except KeyboardInterrupt:
         if verdicts is None:
             say(console, f"interrupted: {GO_ON}")
-            return 3
+            return INCOMPLETE
         # All is written; what is said of it was not heard out.
     except WorkersLostError as error:
         say(console, f"{error}: {GO_ON}")
-        return 3
+        return INCOMPLETE
     return report.exit_code(verdicts)
 
 

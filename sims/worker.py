@@ -12,6 +12,7 @@ from matsense.errors import Excluded
 from sims import jitted
 from sims.blocks import Block
 from sims.environment import prepare
+from sims.escape import visible
 from sims.jitted import by_name
 from sims.names import Names
 from sims.store import Record
@@ -91,7 +92,8 @@ def killed(block: Block) -> list[Record]:
 
 
 def _failed(point: Any, error: BaseException) -> Record:
-    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Record(point, "failed", {}, visible(said))
 
 
 def _same_program(block: Block) -> Sweep:
@@ -133,7 +135,7 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
                 try:
                     own = sweep.after(instance, own, **by_name(sweep.after, values))
                 except Excluded as reason:
-                    records.append(Record(point, "excluded", {}, str(reason)))
+                    records.append(Record(point, "excluded", {}, visible(str(reason))))
                     continue
                 except KeyboardInterrupt:
                     raise

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from matsense.errors import InvalidInput, nearest
 from sims.benches import Case, Size, available, load, studies, table
-from sims.command import Parser, at_least, main
-from sims.failures import doing
 from sims.files import write_whole
-from sims.options import choose_device
-from sims.provenance import machine
-from sims.report import dump
-from sims.streams import delivered
+from sims.storage.provenance import machine
+from sims.storage.verdicts import dump
+from sims.terminal.command import Parser, at_least, main
+from sims.terminal.failures import doing
+from sims.terminal.options import choose_device
+from sims.terminal.streams import delivered
 
 
 def chosen(case: Case, settings: Sequence[str]) -> list[Size]:

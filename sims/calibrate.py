@@ -14,9 +14,9 @@ from matsense.fitting.calibration import (
     measure,
     unknown_rows,
 )
-from sims.command import Parser, at_least, main
-from sims.failures import doing
-from sims.streams import delivered
+from sims.terminal.command import Parser, at_least, main
+from sims.terminal.failures import doing
+from sims.terminal.streams import delivered
 
 Rows = Callable[[], list[Row]]
 Line = Callable[[Row, Tally], str]

@@ -11,27 +11,29 @@ from rich.console import Console
 
 from matsense.errors import InvalidInput
 from matsense.judging.judge import Verdict
-from sims import cost, listing, memory, options, processes, prune, report, signals, streams
-from sims.backends import check_backend
-from sims.blocks import Block, blocks
-from sims.cluster import WorkersLostError
-from sims.command import INCOMPLETE, leave, main
-from sims.company import Company
-from sims.conclusion import conclude, replace_together
-from sims.engine import Pool, run_all
-from sims.escape import visible
-from sims.failures import doing
 from sims.files import remove_abandoned
-from sims.grid import grid
-from sims.precision import Precision, has_operator
-from sims.progress import Progress
-from sims.provenance import command_line, provenance
-from sims.shards import check_shard, share, unfinished
-from sims.stopwatch import Stopwatch
-from sims.store import Store
+from sims.running import cost, memory, processes, signals
+from sims.running.backends import check_backend
+from sims.running.blocks import Block, blocks
+from sims.running.cluster import WorkersLostError
+from sims.running.engine import Pool, run_all
+from sims.running.precision import Precision, has_operator
+from sims.running.shards import check_shard, share, unfinished
+from sims.running.worker import Spent
+from sims.storage import prune
+from sims.storage.company import Company
+from sims.storage.conclusion import conclude, replace_together
+from sims.storage.provenance import command_line, provenance
+from sims.storage.store import Store
 from sims.study import Point, Study, load, names_of, points
-from sims.units import ADDRESSABLE, machine_bytes
-from sims.worker import Spent
+from sims.terminal import listing, options, report, streams
+from sims.terminal.command import INCOMPLETE, leave, main
+from sims.terminal.failures import doing
+from sims.terminal.grid import grid
+from sims.terminal.progress import Progress
+from sims.terminal.stopwatch import Stopwatch
+from sims.text.escape import visible
+from sims.text.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3

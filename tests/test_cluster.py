@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sims import cluster
-from sims.hush import hushed
+from sims.running import cluster
+from sims.running.distributed_logging import hushed
 from tests import children, toy
 
 CALM = ["--no-dashboard"]

@@ -89,7 +89,8 @@ def test_a_failure_of_the_program_is_one_line_and_4(
 KINDS = """
 import sys, tempfile
 from matsense.errors import InvalidInput
-from sims import command, failures, signals
+from sims.terminal import command, failures
+from sims.running import signals
 
 def inner():
     inner()
@@ -149,7 +150,7 @@ def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(tree: Path) -> N
 # A thread that breaks because the command has been told to end, as those of a pool do.
 TOLD_TO_END = """
 import os, signal, threading
-from sims import command
+from sims.terminal import command
 
 def run(words):
     try:

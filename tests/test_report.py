@@ -21,16 +21,12 @@ from matsense.fitting.estimate import Estimate
 from matsense.fitting.rates import fit
 from matsense.judging.claims import Claim, Run, given, lasting
 from matsense.judging.judge import judge
-from sims import escape, listing
-from sims.drawing import strip
-from sims.report import (
-    dump,
-    markdown_table,
-    print_failures,
-    print_table,
-    rates_csv,
-    verdict_json,
-)
+from sims.figures.drawing import strip
+from sims.storage.verdicts import dump, rates_csv, verdict_json
+from sims.terminal import listing
+from sims.terminal.listing import markdown_table
+from sims.terminal.report import print_failures, print_table
+from sims.text import escape
 
 
 def test_failed_and_excluded_runs_are_named_once_a_kind() -> None:

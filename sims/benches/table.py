@@ -18,7 +18,7 @@ import numpy as np
 from rich.table import Table
 
 from sims.benches import Case, Contender, Size
-from sims.environment import THREADS
+from sims.running.environment import THREADS
 
 LEAST, MOST = 1, 10**7
 

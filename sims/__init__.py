@@ -3,10 +3,6 @@
 Importing it changes nothing in your process; `python -m sims.NAME` sets up its own.
 """
 
-from sims import environment, failures, signals, streams
+from sims.terminal import start
 
-if environment.starts_command():
-    streams.fill()
-    signals.importing()
-    failures.importing()
-    environment.begin()
+start.begin()

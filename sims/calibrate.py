@@ -14,7 +14,9 @@ from matsense.fitting.calibration import (
     measure,
     unknown_rows,
 )
-from sims.command import Parser, at_least, main
+from sims.terminal.command import Parser, at_least, main
+from sims.terminal.failures import doing
+from sims.terminal.streams import delivered
 
 Rows = Callable[[], list[Row]]
 Line = Callable[[Row, Tally], str]
@@ -102,9 +104,11 @@ def command(words: Sequence[str]) -> int:
     p.add_argument("--seed", type=at_least(0), default=0, help="seed of all draws (default 0)")
     p.add_argument("--jobs", type=at_least(1), default=1, help="processes (default 1)")
     options = p.parse_args(words)
-    for line in lines(options.traces, options.seed, options.jobs):
-        print(line.rstrip(), flush=True)
-    print(EXPLAINED)
+    with doing("calibrating"):
+        for line in lines(options.traces, options.seed, options.jobs):
+            print(line.rstrip(), flush=True)
+        print(EXPLAINED)
+        delivered()
     return 0
 
 

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sims.units import size
+from sims.text.units import size
+from sims.text.words import WHOLE
 
 Value = int | float | str
 Ranges = Mapping[str, "Range | Words"]
 Values = Mapping[str, Value]
 Axes = Mapping[str, tuple[Any, ...]]
 
-# From here on doubles skip whole numbers, in which numbers are stored.
-WHOLE = 2**53
 # Numbers whose squares, and their inverses, are numbers in double precision; and fourth powers.
 SQUARED, FOURTH = (1e-150, 1e150), (1e-75, 1e75)
 # Steps are counted one by one: more than these do not end.

@@ -22,11 +22,11 @@ from matsense.solvers.attention.key_query import KeyQuery
 from matsense.solvers.attention.max_margin import margins, max_margin_ngd
 from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.theory.attention import misalignment
-from sims import worker
-from sims.blocks import blocks
-from sims.grid import grid
+from sims.running import worker
+from sims.running.blocks import blocks
+from sims.running.worker import run_block
 from sims.study import load, points
-from sims.worker import run_block
+from sims.terminal.grid import grid
 
 STUDY = "attention_svm"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import options
 from sims import sweep as cli
 from sims.study import available
+from sims.terminal import options
 from tests import toy
 
 

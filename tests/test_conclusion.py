@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sims import conclusion
-from sims.conclusion import replace_together
+from sims.storage import conclusion
+from sims.storage.conclusion import replace_together
 from tests import children, toy
 
 NAMES = {"verdict.json", "rates.csv", "figure.png", "figure.pdf", "provenance.json"}
@@ -55,7 +55,7 @@ def test_two_conclusions_at_once_leave_one_whole(tree: Path) -> None:
 REPLACING = """
 import sys
 from pathlib import Path
-from sims.conclusion import replace_together
+from sims.storage.conclusion import replace_together
 
 own = sys.argv[2].encode()
 for turn in range(30):

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage.store import Store
 from sims.study import Point, Sweep
 from tests import toy
 

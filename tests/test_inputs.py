@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import shapes
-from sims.grid import grid
 from sims.ranges import Range
+from sims.running import shapes
 from sims.study import Study, available, load
+from sims.terminal.grid import grid
 from tests.battery import Case, cannot_be
 
 MEMORY = 1e12

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sims import jitted, names, program
+from sims.identity import jitted, names, program
 from sims.study import grid_of, load
 from tests.changes import LONG, SEEN, Side
 from tests.lab import lab, remembered
@@ -79,7 +79,7 @@ def test_shapes_are_named_alike_in_any_order_and_process() -> None:
     here = named(study.sweeps[:3])
     assert named(study.sweeps[2::-1]) == here
     script = (
-        "from sims import program\n"
+        "from sims.identity import program\n"
         "from sims.study import load, grid_of\n"
         "for s in load('overparam_gd').sweeps[:3]:\n"
         "    static = s.static(next(grid_of(s)))\n"

@@ -16,10 +16,10 @@ from matsense.judging.judge import judge
 from matsense.loops import linear_ticks, run
 from matsense.problems import sensing
 from matsense.solvers.sensing.symmetric_gd import symmetric_gd
-from sims.grid import grid
 from sims.studies.overparam_gd import hypotheses as given
 from sims.studies.overparam_gd import laws, study
 from sims.study import grid_of
+from sims.terminal.grid import grid
 
 CLAIMS = {claim.id: claim for claim in study.claims}
 BASE = {

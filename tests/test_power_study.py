@@ -8,12 +8,12 @@ import pytest
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from matsense.problems import streaming
-from sims.grid import grid
 from sims.studies.streaming_eig import power_laws as laws
 from sims.studies.streaming_eig import power_trials as trials
 from sims.studies.streaming_eig import study
 from sims.studies.streaming_eig.power_sweeps import sweeps
 from sims.study import grid_of
+from sims.terminal.grid import grid
 from tests import streams
 
 N, D = 1600, 20

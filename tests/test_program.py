@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sims import jitted, own_code, program, syntax
+from sims.identity import jitted, own_code, program, syntax
 from tests.changes import NOT_SEEN, OTHER, SEEN, Side
 from tests.lab import lab, remembered, staged, sweep_of, traced
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import prune
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage import prune
+from sims.storage.store import Store
 from sims.study import Point, Sweep, load, names_of, points
 from sims.sweep import command
 

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import shapes
-from sims.grid import MOST_RUNS, grid
 from sims.ranges import (
     FOURTH,
     Fits,
@@ -23,8 +21,10 @@ from sims.ranges import (
     switch,
     whole,
 )
+from sims.running import shapes
 from sims.study import Study, Sweep, load
-from sims.words import NotANumber, number, whole_number
+from sims.terminal.grid import MOST_RUNS, grid
+from sims.text.words import NotANumber, number, whole_number
 
 STUDY = load("overparam_gd")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.blocks import blocks
-from sims.shards import Shard, check_shard, share
+from sims.running.blocks import blocks
+from sims.running.shards import Shard, check_shard, share
 from sims.study import Point, Sweep, load, points
 from tests import children, toy
 

@@ -19,7 +19,7 @@ from matsense.errors import InvalidInput
 from matsense.problems import streaming
 from matsense.solvers.streaming import user_rows
 from matsense.solvers.streaming.oja import fixed, oja
-from sims import sources
+from sims.storage import row_files
 from tests import toy
 
 N, D = 2500, 9
@@ -84,9 +84,9 @@ def written(path: Path, A: np.ndarray) -> Path:
 def test_files_hold_the_rows_in_order(
     name: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "CHUNK_BYTES", 8 * 4 * 300)
+    monkeypatch.setattr(row_files, "CHUNK_BYTES", 8 * 4 * 300)
     A = (10 * np.random.default_rng(0).standard_normal((1000, 4))).astype(dtype)
-    found = list(sources.chunks(written(tmp_path / name, A)))
+    found = list(row_files.chunks(written(tmp_path / name, A)))
     assert max(map(len, found)) <= 300
     np.testing.assert_array_equal(np.concatenate(found), A)
 
@@ -94,7 +94,7 @@ def test_files_hold_the_rows_in_order(
 def test_columns_first_in_the_file_are_rows_too(tmp_path: Path) -> None:
     A = np.asfortranarray(np.arange(12.0).reshape(4, 3))
     np.testing.assert_array_equal(
-        np.concatenate(list(sources.chunks(written(tmp_path / "a.npy", A)))), A
+        np.concatenate(list(row_files.chunks(written(tmp_path / "a.npy", A)))), A
     )
 
 
@@ -127,7 +127,7 @@ def test_an_index_of_pandas_is_no_column(
     index: object, columns: dict, kept: tuple, tmp_path: Path
 ) -> None:
     path = stored_by_pandas(tmp_path / "a.parquet", index, **columns)
-    np.testing.assert_array_equal(np.concatenate(list(sources.chunks(path))).T, kept)
+    np.testing.assert_array_equal(np.concatenate(list(row_files.chunks(path))).T, kept)
 
 
 def test_reading_rows_sets_no_flags(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def state():
     return dict(os.environ), dict(jax.config.values), pool, threads, numpy.geterr()
 before = state()
 from matsense.solvers.streaming.user_rows import top_eigenvector
-from sims.sources import chunks
+from sims.storage.row_files import chunks
 for path in sys.argv[1:]:
     top_eigenvector(chunks(path), n=50)
 for then, now in zip(before, state()):
@@ -199,7 +199,7 @@ def test_bad_files_are_one_line_with_the_remedy(tmp_path: Path) -> None:
         (tmp_path / "empty.parquet", "no rows"),
     ]:
         with pytest.raises(InvalidInput) as caught:
-            list(sources.chunks(path))
+            list(row_files.chunks(path))
         assert told in str(caught.value), str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -254,7 +254,7 @@ def test_large_finite_entries_are_not_called_infinite() -> None:
     assert sum(len(piece) for piece in user_rows.checked([huge], user_rows.Tally())) == 3
 
 
-@pytest.mark.parametrize("module", [user_rows, sources])
+@pytest.mark.parametrize("module", [user_rows, row_files])
 def test_examples_of_the_docstrings(module: object) -> None:
     found = doctest.testmod(module)  # type: ignore[arg-type]
     assert found.attempted > 0
@@ -264,7 +264,7 @@ def test_examples_of_the_docstrings(module: object) -> None:
 SCRIPT = """
 import resource, sys
 from matsense.solvers.streaming.user_rows import top_eigenvector
-from sims.sources import chunks
+from sims.storage.row_files import chunks
 peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, large = sys.argv[1:]
 top_eigenvector(chunks(small))

@@ -23,13 +23,13 @@ from matplotlib.figure import Figure
 from matsense.fitting.estimate import Call, Estimate
 from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import judge
-from sims import options
-from sims.blocks import blocks
-from sims.columns import FIXED
-from sims.grid import grid
 from sims.ranges import Words
+from sims.running.blocks import blocks
+from sims.running.worker import inputs, programs
+from sims.storage.columns import FIXED
 from sims.study import Study, Sweep, available, grid_of, load, points
-from sims.worker import inputs, programs
+from sims.terminal import options
+from sims.terminal.grid import grid
 
 BIB = (Path(__file__).parent.parent / "matsense" / "references.bib").read_text()
 KEYS = set(re.findall(r"@\w+\{(\w+),", BIB))

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict, judge
-from sims.blocks import Block
-from sims.rows import Record, run_of, table_of
+from sims.running.blocks import Block
+from sims.running.worker import run_block
+from sims.storage.rows import Record, run_of, table_of
 from sims.study import Sweep, available, load, unnamed
-from sims.worker import run_block
 
 BIB = (Path(__file__).parent.parent / "matsense" / "references.bib").read_text()
 KEYS = set(re.findall(r"@\w+\{(\w+),", BIB))

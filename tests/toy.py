@@ -26,7 +26,7 @@ from matsense.solvers.sensing.asymmetric_gd import asymmetric_gd
 from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from matsense.theory.overparam import exact_rate
 from matsense.loops import linear_ticks, run
-from sims import drawing
+from sims.figures import drawing
 from sims.study import Study, Sweep
 
 

@@ -16,8 +16,7 @@ from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from matsense.judging.laws import Law
 from matsense.judging.proportions import share
-from sims import drawing
-from sims.figures import series
+from sims.figures import drawing, series
 from sims.figures.labels import constants, formula
 from sims.figures.series import Series
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import itertools
 import json
@@ -19,11 +20,11 @@ from matsense.errors import InvalidInput, nearest
 from matsense.fitting.rates import Fit
 from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import Verdict
-from sims import own_code, studies
-from sims.jitted import by_name
-from sims.names import Names
+from sims.identity import own_code
+from sims.identity.jitted import by_name
+from sims.identity.names import Names
 from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
-from sims.words import shown
+from sims.text.words import shown
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
@@ -181,9 +182,15 @@ class Point:
         )
 
 
+def _catalogue() -> list[str]:
+    """The folder sims/studies, of which nothing is imported here: its modules import this one."""
+    found = importlib.util.find_spec("sims.studies")
+    return list(found.submodule_search_locations or ()) if found else []
+
+
 def available() -> list[str]:
     """The catalogue: the modules in the folder sims/studies."""
-    return sorted(m.name for m in pkgutil.iter_modules(studies.__path__) if m.name[0] != "_")
+    return sorted(m.name for m in pkgutil.iter_modules(_catalogue()) if m.name[0] != "_")
 
 
 def load(name: str) -> Study:
@@ -216,7 +223,7 @@ def _where(error: BaseException) -> str:
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(studies.__path__[0])
+        if Path(frame.filename).is_relative_to(_catalogue()[0])
     ]
     return f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
 
@@ -238,7 +245,7 @@ def points(
     """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
     The id hashes what the numbers depend on: parameters, seed, the key that is drawn from,
-    precision, and the program that computes them (`sims.program`).
+    precision, and the program that computes them (`sims.identity.program`).
     """
     names = names or names_of(study_name)
     named = named_by(names, sweep, precision)

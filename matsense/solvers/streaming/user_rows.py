@@ -1,6 +1,6 @@
 """One pass over rows that are never all in memory: any iterator of chunks, such as a user's data.
 
-Files are read by the other package: `sims.sources` makes such iterators of them.
+Files are read by the other package: `sims.storage.row_files` makes such iterators of them.
 """
 
 import math

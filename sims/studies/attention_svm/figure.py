@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from matsense.theory import attention as theory
-from sims import drawing
-from sims.sections import values
+from sims.figures import drawing
+from sims.figures.select import values
 from sims.studies.attention_svm import laws
 from sims.studies.attention_svm.panels import (
     finish,

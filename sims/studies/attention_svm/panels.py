@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from matsense.judging.claims import Run
 from matsense.judging.proportions import share
-from sims import drawing
+from sims.figures import drawing
 
 
 def finished(runs: Sequence[Run], sweep: str, **fixed: Any) -> list[Run]:

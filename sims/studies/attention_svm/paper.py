@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
-from sims import drawing
-from sims.sections import values
+from sims.figures import drawing
+from sims.figures.select import values
 from sims.studies.attention_svm.panels import finished, sizes, stacked, ticks
 
 # The tick next to the authors' 2000 iterations.

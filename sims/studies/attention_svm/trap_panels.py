@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from matsense.judging.claims import Run
 from matsense.theory import attention as theory
-from sims import drawing
+from sims.figures import drawing
 from sims.studies.attention_svm import laws
 from sims.studies.attention_svm.panels import finish, finished, share_points, sizes, stacked, ticks
 

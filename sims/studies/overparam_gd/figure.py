@@ -11,8 +11,8 @@ from matsense.fitting.rates import local_exponent
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from matsense.theory.overparam import finite_sample_factor
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.overparam_gd import laws as law
 
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from matsense.theory import robust as theory
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.robust_subgm import hypotheses
 from sims.studies.robust_subgm import laws as law
 from sims.studies.robust_subgm.evidence import (

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
-from sims import drawing
+from sims.figures import drawing
 from sims.studies.streaming_eig import oja_panels as oja
 from sims.studies.streaming_eig import power_panels as power
 

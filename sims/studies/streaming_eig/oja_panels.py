@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matsense.judging.claims import Run, last
 from matsense.judging.proportions import share
 from matsense.theory import streaming as theory
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.streaming_eig import laws
 
 # ln d of the panels that only the closed form reaches.

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matsense.judging.claims import Run
 from matsense.solvers.streaming.block_power import level_of
 from matsense.theory import streaming as theory
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.streaming_eig import power_laws as own
 from sims.studies.streaming_eig.power_trials import BLOCKS
 

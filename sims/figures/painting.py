@@ -17,8 +17,9 @@ from matsense.judging.judge import Verdict
 from matsense.judging.laws import Law
 from matsense.judging.proportions import share
 from sims.figures import drawing, series
-from sims.figures.labels import constants, formula
+from sims.figures.labels import constants
 from sims.figures.series import Series
+from sims.text.notation import mathtext
 
 if TYPE_CHECKING:
     from sims.figures.panels import Panel, Section
@@ -260,7 +261,7 @@ def _lines(ax: Axes, panel: "Section", lines: Sequence[Sequence[Sequence[Curve]]
 
 
 def _legend(law: Law) -> str:
-    return formula(law.formula)
+    return mathtext(law.name)
 
 
 def _one(curves: Sequence[Sequence[Curve]]) -> bool:

@@ -13,6 +13,7 @@ from matsense.judging.judge import Verdict
 from sims.study import Study
 from sims.terminal.failures import doing
 from sims.text.escape import cell
+from sims.text.notation import plain
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
@@ -23,13 +24,13 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "cite": claim.cite,
         "source": claim.source,
         "statement": claim.statement,
-        "plain": claim.plain,
-        "measures": claim.measured,
+        "plain": plain(claim.plain),
+        "measures": plain(claim.measured),
         "predicted": claim.prediction,
         "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
-        "assumes": claim.assumes,
+        "assumes": plain(claim.assumes),
         "outside": [
-            {"hypothesis": condition.words, "kind": condition.kind, "runs": count}
+            {"hypothesis": plain(condition.words), "kind": condition.kind, "runs": count}
             for condition, count in verdict.unmet
         ],
         "verdict": str(verdict.call),
@@ -42,7 +43,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "margin": verdict.margin,
         "window": list(verdict.window),
         "horizon": verdict.horizon,
-        "sentence": verdict.sentence,
+        "sentence": plain(verdict.sentence),
     }
     for name in ("judged", "outside", "wanted", "diverged", "failed", "missing", "excluded"):
         data[f"runs_{name}"] = getattr(verdict, name)
@@ -51,7 +52,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
     if verdict.control is not None:
         inner = as_data(verdict.control)
         kept = ("verdict", "measured", "interval", "units", "units_contradicted", "sentence")
-        data["control"] = {"runs": claim.control_of, **{k: inner[k] for k in kept}}
+        data["control"] = {"runs": plain(claim.control_of), **{k: inner[k] for k in kept}}
         data["control"]["as_it_must_be"] = verdict.control.call is Call.CONTRADICTED
         data["control_margin"] = verdict.control.margin
     return {key: _plain(value) for key, value in data.items()}

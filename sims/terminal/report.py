@@ -14,6 +14,7 @@ from sims.running.blocks import Block
 from sims.running.cost import Probe, expected
 from sims.study import Study
 from sims.text.escape import marked, visible
+from sims.text.notation import plain
 from sims.text.units import size
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
@@ -78,8 +79,8 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
         call = f"[{STYLE[v.call]}]{v.call}[/]"
         table.add_row(
             marked(f"{v.claim.id} ({v.claim.source})"),
-            marked(v.claim.plain),
-            marked(f"{v.claim.measured} {v.claim.prediction}"),
+            marked(plain(v.claim.plain)),
+            marked(plain(f"{v.claim.measured} {v.claim.prediction}")),
             _on_lines(marked(measured(v.measured, v.interval, v.claim.statistic)), holding(v.held)),
             counts(v),
             call,
@@ -87,7 +88,7 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
         if v.control is not None:
             table.add_row(
                 "",
-                marked(f"control: {v.claim.control_of}"),
+                marked(plain(f"control: {v.claim.control_of}")),
                 "",
                 marked(measured(v.control.measured, v.control.interval, v.claim.statistic)),
                 counts(v.control),
@@ -97,9 +98,9 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     console.print(table)
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
-            console.print(marked(f"{v.claim.id}: {v.sentence}"), highlight=False)
+            console.print(marked(plain(f"{v.claim.id}: {v.sentence}")), highlight=False)
         if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
-            outside = "; ".join(reasons_outside(v.unmet))
+            outside = plain("; ".join(reasons_outside(v.unmet)))
             console.print(f"    not judged: {marked(outside)}", highlight=False)
 
 

@@ -12,16 +12,20 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict, judge
+from matsense.judge import Verdict
 from sims import report, signals
 from sims.drawing import rendered, state_precision, style
 from sims.failures import doing
 from sims.files import about, stage, sync
+from sims.guarded import Troubles, drawn, judged
 from sims.precision import Precision
 from sims.stopwatch import Stopwatch
 from sims.study import Study
@@ -36,29 +40,36 @@ def conclude(
     precision: Precision,
     origin: dict[str, Any],
     watch: Stopwatch,
+    troubles: Troubles,
 ) -> tuple[list[Verdict], dict[str, bytes]]:
-    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing."""
+    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing.
+
+    What raises of the study's own costs itself, and is noted in `troubles`.
+    """
     with watch.part("judge"):
         verdicts = []
         for claim in study.claims:
             with _asked_of(f"judging {claim.id}"):
-                verdicts.append(judge(claim, runs))
+                verdicts.append(judged(claim, runs))
         digest = grid_digest(name, precision, runs, verdicts)
         with _asked_of("fitting the runs for rates.csv"):
-            rates = report.rates_csv(study, runs, digest).encode()
-        judged = report.verdict_json(name, study, verdicts, str(precision), digest).encode()
-    files = {}
+            rates = report.rates_csv(study, runs, digest, troubles).encode()
+        told = report.verdict_json(name, study, verdicts, str(precision), digest).encode()
+
+    def finished(figure: Figure) -> dict[str, bytes]:
+        if not precision.is_default:
+            state_precision(figure, str(precision))
+        return rendered(figure, digest)
+
+    files: dict[str, bytes] = {}
     with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             with _asked_of(f"drawing {stem}"):
-                figure = draw(runs, verdicts)
-                if not precision.is_default:
-                    state_precision(figure, str(precision))
-                for suffix, content in rendered(figure, digest).items():
-                    files[stem + suffix] = content
+                made = drawn(stem, partial(draw, runs, verdicts), finished, troubles)
+                files |= {stem + suffix: content for suffix, content in made.items()}
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = report.dump(source).encode()
-    return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}
+    return verdicts, {**files, "rates.csv": rates, "verdict.json": told}
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ import joblib
 import numpy as np
 
 from sims.blocks import Block, one_of_each
+from sims.catalogue import load
 from sims.flops import Work, count
 from sims.memory import batch
 from sims.signals import unheard
-from sims.study import Sweep, by_name, load
-from sims.worker import compiling_seconds, inputs, programs, trial_of
+from sims.study import Sweep, by_name
+from sims.worker import compiling_seconds, inputs, meet, programs, trial_of
 
 # A probe runs this part of a block's horizon, on every worker at once, as the sweep will.
 PART = 20
@@ -41,6 +42,7 @@ class Probe:
 
 def probe(block: Block) -> Probe:
     """Draws the instances of a block and runs a part of its trials' horizon, timed."""
+    meet(block)
     sweep = load(block.study).sweep(block.sweep)
     keys, floats, lanes = inputs(block, sweep)
     generate, trial = programs(block)

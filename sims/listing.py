@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from matsense.errors import InvalidInput
+from sims.catalogue import available, load
 from sims.escape import marked, visible
 from sims.report import markdown_table
-from sims.study import available, load
 
 # What reading a file of verdicts that is damaged, or another program's, may raise.
 DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -26,7 +26,10 @@ def print_studies(console: Console) -> int:
             console.print(
                 f"[bold]{marked(name)}[/]  {marked(study.title)}\n    {marked(study.paper)}"
             )
-    console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
+    console.print(
+        "\npython -m sims.sweep NAME runs one, or a file of yours as ./mine.py; --help lists the "
+        "options"
+    )
     for each in unusable:
         print(f"error: {visible(str(each))}", file=sys.stderr)
     return 2 if unusable else 0

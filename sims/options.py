@@ -43,7 +43,7 @@ def folder(text: str) -> Path:
 def parser(description: str | None) -> Parser:
     """The options of the command."""
     p = Parser("sims.sweep", description)
-    p.add_argument("study", nargs="?", help="a module of sims/studies")
+    p.add_argument("study", nargs="?", help="a study by its name, or the path of its file")
     p.add_argument("--list", action="store_true", help="list the studies and their papers")
     p.add_argument("--quick", action="store_true", help="the same study on a small grid")
     p.add_argument("--seeds", type=count, metavar="N", help="N seeds at every point")

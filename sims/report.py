@@ -14,10 +14,12 @@ from rich.table import Table
 
 from matsense.claims import Run
 from matsense.estimate import Call
+from matsense.fits import Fit
 from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.escape import cell, markdown, marked
+from sims.guarded import Troubles
 from sims.study import Study
 from sims.units import size
 
@@ -240,8 +242,14 @@ def dump(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
-    """The content of rates.csv: a row a run, with the law that the study fits to it."""
+def rates_csv(
+    study: Study, runs: Sequence[Run], grid: str = "", troubles: Troubles | None = None
+) -> str:
+    """The content of rates.csv: a row a run, with the law that the study fits to it.
+
+    A law that raises for a run leaves its fields empty there, and a note in `troubles`.
+    """
+    troubles = troubles or Troubles()
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
@@ -256,7 +264,10 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
         if run.status != "ok":
             writer.writerow([*head, run.status, *[""] * len(fields), "", cell(run.message), grid])
             continue
-        fit = study.fit(run)
+        fit = troubles.law(
+            "the law of rates.csv", study.fit, run, Fit("neither", reason="the law raised")
+        )
+        predicted = troubles.law("the prediction of rates.csv", study.predicted, run, math.nan)
         low, high = fit.interval()
         values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
         writer.writerow(
@@ -265,7 +276,7 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
                 run.status,
                 fit.law,
                 *map(_cell, values),
-                _cell(study.predicted(run)),
+                _cell(predicted),
                 cell(fit.reason),
                 grid,
             ]

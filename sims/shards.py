@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matsense.claims import Run
 from matsense.errors import InvalidInput
 from sims.blocks import Block, blocks
-from sims.study import Point, Sweep, load
+from sims.catalogue import load
+from sims.study import Point, Sweep
 
 Shard = tuple[int, int]
 

@@ -1,29 +1,22 @@
 """A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
 
 import hashlib
-import importlib
 import inspect
 import itertools
 import json
-import pkgutil
-import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from matsense.claims import Claim, Run
-from matsense.errors import InvalidInput, nearest
 from matsense.judge import Verdict
 from matsense.rates import Fit
-from sims import own_code, studies
+from sims import places
 from sims.jitted import by_name
 from sims.names import Names
 from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
-from sims.words import shown
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
@@ -171,46 +164,6 @@ class Point:
         return Run(self.id, self.sweep, self.params, self.seed, instance=self.instance)
 
 
-def available() -> list[str]:
-    """The catalogue: the modules in the folder sims/studies."""
-    return sorted(m.name for m in pkgutil.iter_modules(studies.__path__) if m.name[0] != "_")
-
-
-def load(name: str) -> Study:
-    """The study of one module in sims/studies.
-
-    Raises InvalidInput if there is none of that name, and for a module that cannot be imported or
-    defines no study, whatever it raises: that is its author's to mend.
-    """
-    if name not in available():
-        rule = "there is no such study"
-        raise InvalidInput(f"study {shown(name)!r}", rule, nearest(name, available()))
-    module, before = f"sims.studies.{name}", set(sys.modules)
-    try:
-        study = getattr(importlib.import_module(module), "study", None)
-    except (Exception, SystemExit) as error:
-        why = f"it cannot be imported ({type(error).__name__}: {error}{_where(error)})"
-        remedy = f'mend it; for all details: python -c "import {module}"'
-        raise InvalidInput(f"study {name!r}", why, remedy) from error
-    own_code.imported_by(module, set(sys.modules) - before)
-    if not isinstance(study, Study):
-        rule = f"the module {module} defines no study"
-        raise InvalidInput(f"study {name!r}", rule, "end it with: study = Study(...)")
-    return study
-
-
-def _where(error: BaseException) -> str:
-    """The place in the studies that an error comes from."""
-    if isinstance(error, SyntaxError):
-        return ""  # its own text names the place
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(studies.__path__[0])
-    ]
-    return f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
-
-
 def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every combination of a sweep's axes."""
     for values in itertools.product(*sweep.axes.values()):
@@ -249,7 +202,7 @@ def id_of(study_name: str, sweep: Sweep, point: Point) -> str:
 
 def names_of(study_name: str, telling: Callable[[], None] = lambda: None) -> Names:
     """What names the programs of a study; it tells before the first is traced."""
-    return Names(f"sims.studies.{study_name}", telling)
+    return Names(places.module_of(study_name), telling)
 
 
 def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], str]:

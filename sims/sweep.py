@@ -16,6 +16,7 @@ from matsense.judge import Verdict
 from sims import cost, listing, memory, options, processes, prune, report, signals, streams
 from sims.backends import check_backend
 from sims.blocks import Block, blocks
+from sims.catalogue import find, load
 from sims.cluster import WorkersLostError
 from sims.command import leave, main
 from sims.company import Company
@@ -25,13 +26,14 @@ from sims.escape import visible
 from sims.failures import doing
 from sims.files import remove_abandoned
 from sims.grid import grid
+from sims.guarded import Troubles
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store
-from sims.study import Point, Study, load, names_of, points
+from sims.study import Point, Study, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
 from sims.worker import Spent
 
@@ -98,6 +100,7 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     """Removes what older code has stored of a study, after saying how much."""
     options.check_prune(args)
     options.choose_device(args.device, 1)
+    args.study = find(args.study)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
     store.check_writable(())
@@ -127,6 +130,7 @@ def command(argv: Sequence[str]) -> int:
         streams.delivered()
         return code
     check_backend(args)
+    args.study = find(args.study)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
     alone = args.scheduler is None and not processes.can_start()
@@ -177,7 +181,8 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices, incomplete)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        judged, files = conclude(args.study, study, runs, precision, origin, watch)
+        troubles = Troubles()
+        judged, files = conclude(args.study, study, runs, precision, origin, watch, troubles)
         with doing("writing the results"), signals.held():
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
@@ -185,6 +190,7 @@ def command(argv: Sequence[str]) -> int:
         say(console, *pool.notices, *store.notices, refusal)
         report.print_table(console, study, verdicts)
         report.print_failures(console, runs)
+        say(console, *troubles.lines)
         say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
     except KeyboardInterrupt:
         if verdicts is None:

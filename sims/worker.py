@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from matsense.errors import Excluded
-from sims import jitted
+from sims import blame, jitted, places
 from sims.blocks import Block
+from sims.catalogue import load
 from sims.environment import prepare
 from sims.jitted import by_name
 from sims.names import Names
 from sims.store import Record
-from sims.study import Params, Sweep, instance_key, load, names_of
+from sims.study import Params, Sweep, instance_key, names_of
 
 COMPILE_EVENTS = "/jax/core/compile/"
 
@@ -91,11 +92,18 @@ def killed(block: Block) -> list[Record]:
 
 
 def _failed(point: Any, error: BaseException) -> Record:
-    return Record(point, "failed", {}, f"{type(error).__name__}: {error}".splitlines()[0])
+    return Record(point, "failed", {}, blame.told(error))
+
+
+def meet(block: Block) -> None:
+    """Notes where a block's study lies, for a process that has not been told yet."""
+    if block.place:
+        places.register(block.study, block.place)
 
 
 def _same_program(block: Block) -> Sweep:
     """The block's sweep; an error if this process would compute it with another program."""
+    meet(block)
     sweep = load(block.study).sweep(block.sweep)
     wanted = block.points[0][0].program
     own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""

@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sims.catalogue import available, load
 from sims.ranges import Range, Words
-from sims.study import Study, Sweep, available, load
+from sims.study import Study, Sweep
 
 # Texts that write no number, or one that a double cannot hold.
 NO_NUMBERS = (

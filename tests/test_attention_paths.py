@@ -24,8 +24,9 @@ from matsense.theory.attention import misalignment
 from matsense.trace import linear_ticks, run
 from sims import worker
 from sims.blocks import blocks
+from sims.catalogue import load
 from sims.grid import grid
-from sims.study import load, points
+from sims.study import points
 from sims.worker import run_block
 
 STUDY = "attention_svm"

@@ -12,7 +12,7 @@ import pytest
 from matsense.errors import InvalidInput
 from sims import options
 from sims import sweep as cli
-from sims.study import available
+from sims.catalogue import available
 from tests import toy
 
 

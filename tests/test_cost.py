@@ -13,9 +13,10 @@ import pytest
 from matsense.errors import InvalidInput
 from sims import memory
 from sims.blocks import Block, blocks
+from sims.catalogue import load
 from sims.cost import Probe, expected
 from sims.flops import Work, count
-from sims.study import Sweep, load, points
+from sims.study import Sweep, points
 from sims.worker import inputs, programs
 from tests import children, toy
 

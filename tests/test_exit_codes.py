@@ -195,7 +195,7 @@ def test_text_from_files_is_shown_and_never_obeyed() -> None:
 
 def test_a_hostile_verdict_and_message(tmp_path: Path) -> None:
     from matsense.claims import Run
-    from sims.study import load
+    from sims.catalogue import load
 
     run = Run("a" * 32, "asymmetric", {"x": "=cmd()"}, 0, "failed", message=f"={HOSTILE}")
     told = report.rates_csv(load("overparam_gd"), [run])

@@ -9,9 +9,10 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import shapes
+from sims.catalogue import available, load
 from sims.grid import grid
 from sims.ranges import Range
-from sims.study import Study, available, load
+from sims.study import Study
 from tests.battery import Case, cannot_be
 
 MEMORY = 1e12

@@ -17,8 +17,9 @@ from matsense.problems.sensing import Sensing
 from matsense.solvers.symmetric_gd import symmetric_gd
 from matsense.trace import log_ticks, run
 from sims.blocks import blocks
+from sims.catalogue import load
 from sims.precision import Precision, has_operator
-from sims.study import load, points
+from sims.study import points
 from sims.worker import run_block
 from tests import toy
 

@@ -8,8 +8,9 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import prune
+from sims.catalogue import load
 from sims.store import Record, Store
-from sims.study import Point, Sweep, load, names_of, points
+from sims.study import Point, Sweep, names_of, points
 from sims.sweep import command
 
 STUDY = "overparam_gd"

@@ -9,6 +9,7 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import shapes
+from sims.catalogue import load
 from sims.grid import MOST_RUNS, grid
 from sims.ranges import (
     FOURTH,
@@ -23,7 +24,7 @@ from sims.ranges import (
     switch,
     whole,
 )
-from sims.study import Study, Sweep, load
+from sims.study import Study, Sweep
 from sims.words import NotANumber, number, whole_number
 
 STUDY = load("overparam_gd")

@@ -9,8 +9,9 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims.blocks import blocks
+from sims.catalogue import load
 from sims.shards import Shard, check_shard, share
-from sims.study import Point, Sweep, load, points
+from sims.study import Point, Sweep, points
 from tests import children, toy
 
 STUDY = "overparam_gd"

@@ -88,7 +88,7 @@ def test_readme_table_is_the_committed_verdicts() -> None:
 
     script = (
         "import sys; from pathlib import Path; from sims.report import markdown_table as t\n"
-        "from sims.study import available\n"
+        "from sims.catalogue import available\n"
         "print(t(Path(sys.argv[1]), available()), end='')"
     )
     gallery = sorted(path.parent.name for path in ROOT.glob("figures/*/verdict.json"))

@@ -25,10 +25,11 @@ from matsense.estimate import Call, Estimate
 from matsense.judge import judge
 from sims import options
 from sims.blocks import blocks
+from sims.catalogue import available, load
 from sims.columns import FIXED
 from sims.grid import grid
 from sims.ranges import Words
-from sims.study import Study, Sweep, available, grid_of, load, points
+from sims.study import Study, Sweep, grid_of, points
 from sims.worker import inputs, programs
 
 BIB = (Path(__file__).parent.parent / "matsense" / "references.bib").read_text()

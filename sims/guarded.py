@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from matsense.claims import Claim, Run
-from matsense.estimate import Call
+from matsense.estimate import Call, Estimate
 from matsense.judge import Verdict, judge
 from sims import blame, drawing
 from sims.escape import visible
@@ -61,17 +61,17 @@ class Troubles:
         return found
 
 
-class _Raised(Exception):
+class _Raised(Exception):  # noqa: N818 - it is no error of ours
     """What a part of a claim has raised, in words."""
 
 
 def judged(claim: Claim, runs: Sequence[Run]) -> Verdict:
     """The verdict; inconclusive, with the reason, if a part of the claim raises."""
 
-    def kept(name: str, part: Any) -> Any:
+    def kept(name: str, part: Any, gives: Callable[[Any], Any] = bool) -> Any:
         def call(run: Run) -> Any:
             try:
-                return part(run)
+                return gives(part(run))
             except (*NOT_ITS_OWN, _Raised):
                 raise
             except BaseException as error:
@@ -82,8 +82,8 @@ def judged(claim: Claim, runs: Sequence[Run]) -> Verdict:
     guarded = replace(
         claim,
         runs=kept("the choice of runs", claim.runs),
-        estimate=kept("the reading", claim.estimate),
-        target=kept("the law", claim.target),
+        estimate=kept("the reading", claim.estimate, _estimate),
+        target=kept("the law", claim.target, float),
         control=kept("the choice of the control's runs", claim.control),
         hypotheses=tuple(
             condition._replace(holds=kept(f"the hypothesis {condition.words!r}", condition.holds))
@@ -102,19 +102,38 @@ def judged(claim: Claim, runs: Sequence[Run]) -> Verdict:
         return _unanswered(guarded, claim, runs, f"the claim raised {blame.told(error)}")
 
 
+def _estimate(found: Any) -> Estimate:
+    if not isinstance(found, Estimate):
+        raise TypeError(f"it gives {found!r:.60}, not an Estimate")
+    return found
+
+
 def _unanswered(guarded: Claim, claim: Claim, runs: Sequence[Run], why: str) -> Verdict:
     """The verdict of a claim that cannot be judged."""
     try:
         chosen = Counter(run.status for run in runs if guarded.runs(run))
     except _Raised:
         chosen = Counter()
-    lost = {status: chosen[status] for status in ("diverged", "failed", "missing", "excluded")}
     nothing = (math.nan, math.nan)
     return Verdict(
-        claim, Call.INCONCLUSIVE, math.nan, nothing, wanted=chosen.total(), judged=0, outside=0,
-        units=0, contradicted=0, deviation=math.nan, window=nothing, horizon=math.nan,
-        sentence=f"No answer: {' '.join(why.split())}.", **lost,
-    )  # fmt: skip
+        claim,
+        Call.INCONCLUSIVE,
+        math.nan,
+        nothing,
+        wanted=chosen.total(),
+        judged=0,
+        outside=0,
+        diverged=chosen["diverged"],
+        failed=chosen["failed"],
+        missing=chosen["missing"],
+        excluded=chosen["excluded"],
+        units=0,
+        contradicted=0,
+        deviation=math.nan,
+        window=nothing,
+        horizon=math.nan,
+        sentence=f"No answer: {' '.join(why.split())}.",
+    )
 
 
 def drawn(

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from matsense.claims import Run
 from matsense.estimate import Call
-from matsense.fits import Fit
 from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
@@ -257,6 +256,17 @@ def rates_csv(
     writer.writerow(
         ["run", "sweep", *axes, "seed", "status", *fields, "predicted", "reason", "grid_digest"]
     )
+    nothing = [*[""] * len(fields), "the law raised"]
+
+    def law_of(run: Run) -> list[str]:
+        fit = study.fit(run)
+        low, high = fit.interval()
+        numbers = [fit.value, low, high, *fit.window, fit.points, fit.floor]
+        return [fit.law, *map(_cell, numbers), cell(fit.reason)]
+
+    def predicted_of(run: Run) -> float:
+        return float(study.predicted(run))
+
     for run in runs:
         params = [run.params.get(axis, "") for axis in axes]
         texts = [cell(value) if isinstance(value, str) else value for value in params]
@@ -264,23 +274,10 @@ def rates_csv(
         if run.status != "ok":
             writer.writerow([*head, run.status, *[""] * len(fields), "", cell(run.message), grid])
             continue
-        fit = troubles.law(
-            "the law of rates.csv", study.fit, run, Fit("neither", reason="the law raised")
-        )
-        predicted = troubles.law("the prediction of rates.csv", study.predicted, run, math.nan)
-        low, high = fit.interval()
-        values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
-        writer.writerow(
-            [
-                *head,
-                run.status,
-                fit.law,
-                *map(_cell, values),
-                _cell(predicted),
-                cell(fit.reason),
-                grid,
-            ]
-        )
+        law = troubles.law("the law of rates.csv", law_of, run, nothing)
+        predicted = troubles.law("the prediction of rates.csv", predicted_of, run, math.nan)
+        *values, reason = law
+        writer.writerow([*head, run.status, *values, _cell(predicted), reason, grid])
     return out.getvalue()
 
 

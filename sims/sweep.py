@@ -11,9 +11,22 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from matsense.claims import Run
 from matsense.errors import InvalidInput
 from matsense.judge import Verdict
-from sims import cost, listing, memory, options, processes, prune, report, signals, streams
+from sims import (
+    cost,
+    listing,
+    memory,
+    new,
+    options,
+    partial,
+    processes,
+    prune,
+    report,
+    signals,
+    streams,
+)
 from sims.backends import check_backend
 from sims.blocks import Block, blocks
 from sims.catalogue import find, load
@@ -30,16 +43,19 @@ from sims.guarded import Troubles
 from sims.precision import Precision, has_operator
 from sims.progress import Progress
 from sims.provenance import command_line, provenance
+from sims.rehearsal import rehearse
 from sims.shards import check_shard, share, unfinished
 from sims.stopwatch import Stopwatch
 from sims.store import Store
-from sims.study import Point, Study, names_of, points
+from sims.study import Point, Study, Sweep, names_of, points
 from sims.units import ADDRESSABLE, machine_bytes
 from sims.worker import Spent
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
 TRACING = "tracing the study's programs, to know which stored runs they have computed"
+# What a rehearsal heeds.
+REHEARSED = ("study", "quick", "set", "only", "first_seed", "operator_dtype", "device", "out")
 GO_ON = "what is finished is stored; the same command goes on from there"
 
 
@@ -79,7 +95,7 @@ def prepare(
     options.check_folder(args.out, args.study)
     # The workers of a cluster have memories of their own.
     memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
-    chosen = grid(study, args.quick, args.seeds, args.set, memory_here)
+    chosen = grid(study, args.quick, args.seeds, args.set, memory_here, args.only)
     options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
     if operator != "float64" and not any(has_operator(sweep) for sweep, _ in chosen):
@@ -118,6 +134,11 @@ def command(argv: Sequence[str]) -> int:
     """Everything after the shell: returns the exit code, raises InvalidInput."""
     args = options.parser(__doc__).parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False, emoji=False)
+    if args.new is not None:
+        options.check_alone(args, "new")
+        say(console, new.write(args.new))
+        streams.delivered()
+        return 0
     if args.prune:
         return clear(args, console)
     shard = check_shard(args)
@@ -129,6 +150,10 @@ def command(argv: Sequence[str]) -> int:
         code = listing.print_studies(console)
         streams.delivered()
         return code
+    if args.rehearse:
+        options.check_alone(args, "rehearse", REHEARSED)
+        options.check_operator(args.operator_dtype)
+        options.check_first_seed(args.first_seed)
     check_backend(args)
     args.study = find(args.study)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
@@ -136,6 +161,9 @@ def command(argv: Sequence[str]) -> int:
     alone = args.scheduler is None and not processes.can_start()
     jobs, backend = (1, None) if alone else (asked, args.backend)
     study = load(args.study)
+    if args.rehearse:
+        chosen = grid(study, True, 1, args.set, only=args.only)
+        return rehearse(args.study, chosen, args.first_seed, args.operator_dtype)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     sweeps = [sweep for sweep, _ in chosen]
@@ -180,6 +208,9 @@ def command(argv: Sequence[str]) -> int:
         if incomplete:
             say(console, *pool.notices, *store.notices, incomplete)
             return 3
+        if without := partial.left_out(study, sweeps):
+            say(console, *pool.notices, *store.notices)
+            return _answer(args.study, study, runs, without, console)
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
         troubles = Troubles()
         judged, files = conclude(args.study, study, runs, precision, origin, watch, troubles)
@@ -201,6 +232,18 @@ def command(argv: Sequence[str]) -> int:
         say(console, f"{error}: {GO_ON}")
         return 3
     return report.exit_code(verdicts)
+
+
+def _answer(
+    name: str, study: Study, runs: list[Run], without: Sequence[Sweep], console: Console
+) -> int:
+    """Prints what some sweeps of a study answer; the exit code of that."""
+    verdicts, claims = partial.answered(name, study, runs, without)
+    if verdicts:
+        report.print_table(console, study, verdicts)
+    report.print_failures(console, runs)
+    say(console, *partial.sentences(without, claims))
+    return report.exit_code(verdicts) if verdicts else 3
 
 
 def say(console: Console, *lines: str) -> None:

@@ -3,10 +3,19 @@
 Importing it changes nothing in your process; `python -m sims.NAME` sets up its own.
 """
 
+import sys
+
+from sims import hidden
+
+if hidden.starts_command():
+    hidden.answering()
+
 from sims import environment, failures, signals, streams
 
-if environment.starts_command():
+if hidden.starts_command():
+    hidden.check(environment.NEEDED)
     streams.fill()
     signals.importing()
     failures.importing()
     environment.begin()
+    hidden.answering(sys.excepthook)

@@ -45,9 +45,11 @@ class Results:
 
         Raises InvalidInput if sweeps have axes or quantities of one name and different kinds.
         """
-        whole = columns.united(table.schema for table in self.tables.values())
+        schemas = [table.schema for table in self.tables.values()]
+        whole = columns.united(schemas)
         if whole is None:
-            rule = "its sweeps have columns of one name that hold different things"
+            apart = ", ".join(_apart(schemas))
+            rule = f"columns of one name hold different things in its sweeps ({apart})"
             raise InvalidInput(f"study {self.study!r}", rule, "take the tables one by one")
         parts = [
             columns.conformed(table, whole).add_column(0, "sweep", [[name] * table.num_rows])
@@ -80,6 +82,13 @@ def load(folder: str | Path) -> Results:
         raise InvalidInput(f"results {folder}", rule, "run the study there: it computes them")
     missing = tuple(row["run"] for row in rates if row["status"] == "missing")
     return Results(verdict["study"], verdict["precision"], verdict["claims"], tables, missing)
+
+
+def _apart(schemas: Sequence[pa.Schema]) -> list[str]:
+    """The columns that cannot be those of one table."""
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    same = {n: [pa.schema([s.field(n)]) for s in schemas if n in s.names] for n in names}
+    return [name for name, own in same.items() if columns.united(own) is None]
 
 
 def _verdict(folder: Path) -> dict[str, Any]:
@@ -119,16 +128,14 @@ def _stored(folder: Path, wanted: dict[str, str]) -> tuple[dict[str, pa.Table], 
     parts = Parts(folder / "runs", only_reads=True)
     pieces: dict[str, list[pa.Table]] = {sweep: [] for sweep in wanted.values()}
     for part, file in parts.whole():
-        sweep, groups = part.parent.name.removeprefix("sweep="), range(file.num_row_groups)
-        # Whose rows these are comes first: those of older code may be many.
-        ids = parts.table(part, file, ["run"], groups)["run"].to_pylist()
+        sweep = part.parent.name.removeprefix("sweep=")
+        table = parts.table(part, file, file.schema_arrow.names, range(file.num_row_groups))
+        ids = table["run"].to_pylist()
         places = [place for place, id in enumerate(ids) if wanted.get(id) == sweep]
         if places:
-            table = parts.table(part, file, file.schema_arrow.names, groups)
-            pieces[sweep] += [table.take(places)] if table.num_rows else []
-    return {
-        name: _ordered(folder, name, own, wanted) for name, own in pieces.items()
-    }, parts.notices
+            pieces[sweep].append(table if len(places) == len(ids) else table.take(places))
+    tables = {sweep: _ordered(folder, sweep, own, wanted) for sweep, own in pieces.items()}
+    return tables, parts.notices
 
 
 def _ordered(

@@ -38,7 +38,8 @@ def print_studies(console: Console) -> int:
 def table(out: Path) -> str:
     """The verdicts in a folder as Markdown; InvalidInput if there are none, or damaged ones."""
     found = []
-    for name in available():
+    others = {path.parent.name for path in out.glob("*/verdict.json")} - set(available())
+    for name in [*available(), *sorted(others)]:
         path = out / name / "verdict.json"
         if not path.exists():
             continue
@@ -46,7 +47,8 @@ def table(out: Path) -> str:
             markdown_table(out, [name])
         except DAMAGED as error:
             why = f"it does not hold verdicts ({type(error).__name__}: {error})"
-            remedy = f"write it again: python -m sims.sweep {name} --rejudge --out {out}"
+            study = f"{name}.py" if name in others else name
+            remedy = f"write it again: python -m sims.sweep {study} --rejudge --out {out}"
             raise InvalidInput(f"--out {out}, {path}", why, remedy) from None
         found.append(name)
     if not found:

@@ -3,7 +3,15 @@
 Nothing here opens a file, starts a process or prints; that is the other package, `sims`. Importing
 it changes one thing in your process, and no other: JAX computes in 64 bits from then on
 (`jax_enable_x64`), for your own code too.
+
+What a notebook needs can be imported from here; each name is looked up where it is first asked for,
+since all of them together take longer to import than JAX.
 """
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import jax
 
@@ -11,3 +19,48 @@ import jax
 jax.config.update("jax_enable_x64", True)
 
 __version__ = "0.1.0"
+
+_NAMES = {
+    "matsense.errors": "InvalidInput",
+    "matsense.problems": "attention corruption sensing streaming",
+    "matsense.factors": "gaussian_start imbalanced_start",
+    "matsense.solvers": "Solver StreamSolver",
+    "matsense.solvers.sensing.symmetric_gd": "symmetric_gd",
+    "matsense.solvers.sensing.asymmetric_gd": "asymmetric_gd",
+    "matsense.solvers.sensing.one_step_gd": "one_step_gd",
+    "matsense.solvers.robust.subgm": "subgm",
+    "matsense.solvers.attention.ngd": "attention_ngd",
+    "matsense.loops": "linear_ticks log_ticks run",
+    "matsense.fitting.rates": "fit fit_locally",
+    "matsense.fitting.fits": "Fit",
+    "matsense.fitting.estimate": "Call Estimate",
+    "matsense.judging.trends": "Trend",
+    "matsense.judging.claims": "Claim Run exponent final given of rate recorded time_to",
+    "matsense.judging.judge": "Verdict judge",
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = ["__version__", *_HOME]
+
+
+class _Face(ModuleType):
+    """Keeps the names of the face from the modules that are called the same (`judge`)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOME):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_HOME})
+
+
+sys.modules[__name__].__class__ = _Face
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the face, when they are first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOME[name])
+    found = getattr(home, name, None) or import_module(f"{_HOME[name]}.{name}")
+    globals()[name] = found
+    return found

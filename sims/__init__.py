@@ -3,6 +3,15 @@
 Importing it changes nothing in your process; `python -m sims.NAME` sets up its own.
 """
 
+import sys
+
+from sims import hidden
+
+if hidden.starts_command():
+    hidden.answering()
+
 from sims.terminal import start
 
-start.begin()
+if hidden.starts_command():
+    start.begin()
+    hidden.answering(sys.excepthook)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from sims.files import remove_abandoned
 from sims.running import cost, memory, processes, signals
@@ -18,6 +19,7 @@ from sims.running.blocks import Block, blocks
 from sims.running.cluster import WorkersLostError
 from sims.running.engine import Pool, run_all
 from sims.running.precision import Precision, has_operator
+from sims.running.rehearsal import rehearse
 from sims.running.shards import check_shard, share, unfinished
 from sims.running.worker import Spent
 from sims.storage import prune
@@ -25,9 +27,11 @@ from sims.storage.company import Company
 from sims.storage.conclusion import conclude, replace_together
 from sims.storage.provenance import command_line, provenance
 from sims.storage.store import Store
-from sims.study import Point, Study, load, names_of, points
+from sims.study import Point, Study, Sweep, names_of, points
+from sims.study.catalogue import find, load
 from sims.study.checks import check_recorded
-from sims.terminal import listing, options, report, streams
+from sims.study.guarded import Troubles
+from sims.terminal import listing, new, options, partial, report, streams
 from sims.terminal.command import INCOMPLETE, leave, main
 from sims.terminal.failures import doing
 from sims.terminal.grid import grid
@@ -39,6 +43,8 @@ from sims.text.units import ADDRESSABLE, machine_bytes
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
 TRACING = "tracing the study's programs, to know which stored runs they have computed"
+# What a rehearsal heeds.
+REHEARSED = ("study", "quick", "set", "only", "first_seed", "operator_dtype", "device", "out")
 GO_ON = "what is finished is stored; the same command goes on from there"
 
 
@@ -78,7 +84,7 @@ def prepare(
     options.check_folder(args.out, args.study)
     # The workers of a cluster have memories of their own.
     memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
-    chosen = grid(study, args.quick, args.seeds, args.set, memory_here)
+    chosen = grid(study, args.quick, args.seeds, args.set, memory_here, args.only)
     options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
     if operator != "float64" and not any(has_operator(sweep) for sweep, _ in chosen):
@@ -99,6 +105,7 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     """Removes what older code has stored of a study, after saying how much."""
     options.check_prune(args)
     options.choose_device(args.device, 1)
+    args.study = find(args.study)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
     store.check_writable(())
@@ -117,6 +124,11 @@ def command(argv: Sequence[str]) -> int:
     """Everything after the shell: returns the exit code, raises InvalidInput."""
     args = options.parser(__doc__).parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False, emoji=False)
+    if args.new is not None:
+        options.check_alone(args, "new")
+        say(console, new.write(args.new))
+        streams.delivered()
+        return 0
     if args.prune:
         return clear(args, console)
     shard = check_shard(args)
@@ -130,12 +142,20 @@ def command(argv: Sequence[str]) -> int:
             unusable = listing.print_studies(console)
             streams.delivered()
         return unusable
+    if args.rehearse:
+        options.check_alone(args, "rehearse", REHEARSED)
+        options.check_operator(args.operator_dtype)
+        options.check_first_seed(args.first_seed)
     check_backend(args)
+    args.study = find(args.study)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
     alone = args.scheduler is None and not processes.can_start()
     jobs, backend = (1, None) if alone else (asked, args.backend)
     study = load(args.study)
+    if args.rehearse:
+        chosen = grid(study, True, 1, args.set, only=args.only)
+        return rehearse(args.study, chosen, args.first_seed, args.operator_dtype)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study
     sweeps = [sweep for sweep, _ in chosen]
@@ -184,8 +204,12 @@ def command(argv: Sequence[str]) -> int:
         if incomplete:
             say(console, *pool.notices, *store.notices, incomplete)
             return INCOMPLETE
+        if without := partial.left_out(study, sweeps):
+            say(console, *pool.notices, *store.notices)
+            return _answer(args.study, study, runs, without, console)
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        judged, files = conclude(args.study, study, runs, precision, origin, watch)
+        troubles = Troubles()
+        judged, files = conclude(args.study, study, runs, precision, origin, watch, troubles)
         with doing("writing the results"), signals.held():
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
@@ -194,6 +218,7 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices, refusal)
             report.print_table(console, study, verdicts)
             report.print_failures(console, runs)
+            say(console, *troubles.lines)
             say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
     except KeyboardInterrupt:
         if verdicts is None:
@@ -204,6 +229,18 @@ def command(argv: Sequence[str]) -> int:
         say(console, f"{error}: {GO_ON}")
         return INCOMPLETE
     return report.exit_code(verdicts)
+
+
+def _answer(
+    name: str, study: Study, runs: list[Run], without: Sequence[Sweep], console: Console
+) -> int:
+    """Prints what some sweeps of a study answer; the exit code of that."""
+    verdicts, claims = partial.answered(name, study, runs, without)
+    if verdicts:
+        report.print_table(console, study, verdicts)
+    report.print_failures(console, runs)
+    say(console, *partial.sentences(without, claims))
+    return report.exit_code(verdicts) if verdicts else 3
 
 
 def say(console: Console, *lines: str) -> None:

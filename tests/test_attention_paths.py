@@ -25,7 +25,8 @@ from matsense.theory.attention import misalignment
 from sims.running import worker
 from sims.running.blocks import blocks
 from sims.running.worker import run_block
-from sims.study import load, points
+from sims.study import points
+from sims.study.catalogue import load
 from sims.terminal.grid import grid
 
 STUDY = "attention_svm"

@@ -11,7 +11,7 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import sweep as cli
-from sims.study import available
+from sims.study.catalogue import available
 from sims.terminal import options
 from tests import toy
 

@@ -16,7 +16,8 @@ from sims.running.blocks import Block, blocks
 from sims.running.cost import Probe, expected
 from sims.running.flops import Work, count
 from sims.running.worker import inputs, programs
-from sims.study import Sweep, load, points
+from sims.study import Sweep, points
+from sims.study.catalogue import load
 from tests import children, toy
 
 STUDY = "overparam_gd"

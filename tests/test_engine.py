@@ -15,7 +15,8 @@ from sims.running.blocks import Block, blocks
 from sims.running.engine import Pool, _tasks, run_all
 from sims.running.worker import Record, run_block
 from sims.storage.provenance import provenance
-from sims.study import Point, Sweep, load, points
+from sims.study import Point, Sweep, points
+from sims.study.catalogue import load
 from sims.terminal.progress import time_left
 
 STUDY = "overparam_gd"
@@ -193,7 +194,7 @@ def test_a_trial_that_cannot_be_traced_fails_with_its_message(
     monkeypatch.setattr(worker, "load", lambda name: study)
     (block,) = blocks(STUDY, [broken], points(STUDY, broken, 1, "float64"))
     records = run_block(block).records
-    assert {r.message for r in records} == {"ValueError: no such update"}
+    assert {r.message for r in records} == {"ValueError: no such update (test_engine.py line 190)"}
     assert len(records) == block.runs
 
 
@@ -212,7 +213,11 @@ def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     records = run_block(block).records
     status = {(r.point.params["k"], r.point.seed): (r.status, r.message) for r in records}
     assert status[2, 0] == status[2, 1] == ("ok", "")
-    assert status[3, 0] == status[3, 1] == ("failed", "ValueError: no answer")
+    assert (
+        status[3, 0]
+        == status[3, 1]
+        == ("failed", "ValueError: no answer (test_engine.py line 206)")
+    )
 
 
 def test_time_left_uses_what_was_measured() -> None:

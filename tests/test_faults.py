@@ -231,11 +231,13 @@ def after(instance, quantities, alpha):
     study.write_text(text.replace("\ndef problem(", f"\nLARGE = {large!r}\n\n\ndef problem("))
     done = toy.sweep(tree, "toy", "--seeds", "5", "--jobs", "2")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "no answer for this one" in done.stdout
+    why = "no answer for this one"
+    assert why in done.stdout
     found = toy.rows(tree / "figures").values()
     failed = [row for row in found if row["status"] == "failed"]
     assert len(found) == 20
-    assert [row["message"] for row in failed] == ["ValueError: no answer for this one"]
+    raising = study.read_text().splitlines().index(f'        raise ValueError("{why}")') + 1
+    assert [row["message"] for row in failed] == [f"ValueError: {why} (toy.py line {raising})"]
     assert "19 stored, 1 to run" in toy.sweep(tree, "toy", "--seeds", "5", "--jobs", "1").stdout
 
 
@@ -256,7 +258,8 @@ def _between_the_two_largest(tree: Path) -> float:
     """A threshold that one instance of the toy's ten passes (both sweeps, seeds 0 to 4)."""
     script = (
         "import jax, numpy as np\n"
-        "from sims.study import load, instance_key\n"
+        "from sims.study.catalogue import load\n"
+        "from sims.study import instance_key\n"
         "found = []\n"
         "for sweep in load('toy').sweeps:\n"
         "    for seed in range(5):\n"

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.ranges import Range
 from sims.running import shapes
-from sims.study import Study, available, load
+from sims.study import Study
+from sims.study.catalogue import available, load
+from sims.study.ranges import Range
 from sims.terminal.grid import grid
 from tests.battery import Case, cannot_be
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sims.identity import jitted, names, program
-from sims.study import grid_of, load
+from sims.study import grid_of
+from sims.study.catalogue import load
 from tests.changes import LONG, SEEN, Side
 from tests.lab import lab, remembered
 
@@ -80,7 +81,8 @@ def test_shapes_are_named_alike_in_any_order_and_process() -> None:
     assert named(study.sweeps[2::-1]) == here
     script = (
         "from sims.identity import program\n"
-        "from sims.study import load, grid_of\n"
+        "from sims.study.catalogue import load\n"
+        "from sims.study import grid_of\n"
         "for s in load('overparam_gd').sweeps[:3]:\n"
         "    static = s.static(next(grid_of(s)))\n"
         "    print(s.name, program.name_of(s, static, 2, 'float64', ''))\n"

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 from matsense.judging.formulas import bracketed, powered, sentence, symbol
-from sims.study import available, load
+from sims.study.catalogue import available, load
 from sims.text.notation import mathml, mathtext, plain
 
 SENTENCES = sorted(

@@ -19,7 +19,8 @@ from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.running.blocks import blocks
 from sims.running.precision import Precision, has_operator
 from sims.running.worker import run_block
-from sims.study import load, points
+from sims.study import points
+from sims.study.catalogue import load
 from tests import toy
 
 STUDY = "overparam_gd"

@@ -10,7 +10,8 @@ from matsense.errors import InvalidInput
 from sims.running.worker import Record
 from sims.storage import prune
 from sims.storage.store import Store
-from sims.study import Point, Sweep, load, names_of, points
+from sims.study import Point, Sweep, names_of, points
+from sims.study.catalogue import load
 from sims.sweep import command
 
 STUDY = "overparam_gd"

@@ -8,7 +8,10 @@ import jax.numpy as jnp
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.ranges import (
+from sims.running import shapes
+from sims.study import Study, Sweep
+from sims.study.catalogue import load
+from sims.study.ranges import (
     FOURTH,
     Fits,
     Rule,
@@ -21,8 +24,6 @@ from sims.ranges import (
     switch,
     whole,
 )
-from sims.running import shapes
-from sims.study import Study, Sweep, load
 from sims.terminal.grid import MOST_RUNS, grid
 from sims.text.words import NotANumber, number, whole_number
 

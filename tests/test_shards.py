@@ -10,7 +10,8 @@ import pytest
 from matsense.errors import InvalidInput
 from sims.running.blocks import blocks
 from sims.running.shards import Shard, check_shard, share
-from sims.study import Point, Sweep, load, points
+from sims.study import Point, Sweep, points
+from sims.study.catalogue import load
 from tests import children, toy
 
 STUDY = "overparam_gd"

@@ -88,7 +88,8 @@ def test_readme_table_is_the_committed_verdicts() -> None:
 
     script = (
         "import sys; from pathlib import Path\n"
-        "from sims.terminal.listing import markdown_table as t; from sims.study import available\n"
+        "from sims.terminal.listing import markdown_table as t\n"
+        "from sims.study.catalogue import available\n"
         "print(t(Path(sys.argv[1]), available()), end='')"
     )
     gallery = sorted(path.parent.name for path in ROOT.glob("figures/*/verdict.json"))

@@ -23,11 +23,12 @@ from matplotlib.figure import Figure
 from matsense.fitting.estimate import Call, Estimate
 from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import judge
-from sims.ranges import Words
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
 from sims.storage.columns import FIXED
-from sims.study import Study, Sweep, available, grid_of, load, points
+from sims.study import Study, Sweep, grid_of, points
+from sims.study.catalogue import available, load
+from sims.study.ranges import Words
 from sims.terminal import options
 from sims.terminal.grid import grid
 from sims.text.notation import plain

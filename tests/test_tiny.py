@@ -14,7 +14,8 @@ from matsense.judging.judge import Verdict, judge
 from sims.running.blocks import Block
 from sims.running.worker import run_block
 from sims.storage.rows import Record, run_of, table_of
-from sims.study import Sweep, available, load, unnamed
+from sims.study import Sweep, unnamed
+from sims.study.catalogue import available, load
 
 BIB = (Path(__file__).parent.parent / "matsense" / "references.bib").read_text()
 KEYS = set(re.findall(r"@\w+\{(\w+),", BIB))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sims.study import Params, Point, Sweep
+from sims.study.places import file_of
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Block:
     """A rectangle of runs that share a compilation: every instance with every lane.
 
     `wide` is the number of instances that it is padded to, `operator` the dtype that operators are
-    kept in.
+    kept in, `place` the file of a study that is not the catalogue's.
     """
 
     study: str
@@ -21,6 +22,7 @@ class Block:
     points: tuple[tuple[Point, ...], ...]
     wide: int = 1
     operator: str = "float64"
+    place: str = ""
 
     @property
     def runs(self) -> int:
@@ -51,7 +53,7 @@ def blocks(
         own = tuple(point.params[axis] for axis in (*sweep.shape, *sweep.instance))
         _, _, by_instance = shapes.setdefault(key, (sweep, static, {}))
         by_instance.setdefault((own, point.seed), []).append(point)
-    queues = []
+    queues, place = [], file_of(study)
     for sweep, static, by_instance in shapes.values():
         rows: dict[Any, list[tuple[Point, ...]]] = {}
         for lanes in by_instance.values():
@@ -61,7 +63,7 @@ def blocks(
         wide = sweep.instances_wide
         queues.append(
             [
-                Block(study, sweep.name, static, tuple(chunk), wide, operator)
+                Block(study, sweep.name, static, tuple(chunk), wide, operator, place)
                 for same in rows.values()
                 for chunk in batched(same, wide)
             ]

@@ -15,8 +15,9 @@ from sims.running.blocks import Block, one_of_each
 from sims.running.flops import Work, count
 from sims.running.memory import batch
 from sims.running.signals import unheard
-from sims.running.worker import compiling_seconds, inputs, programs, trial_of
-from sims.study import Sweep, load
+from sims.running.worker import compiling_seconds, inputs, meet, programs, trial_of
+from sims.study import Sweep
+from sims.study.catalogue import load
 
 # A probe runs this part of a block's horizon, on every worker at once, as the sweep will.
 PART = 20
@@ -42,6 +43,7 @@ class Probe:
 
 def probe(block: Block) -> Probe:
     """Draws the instances of a block and runs a part of its trials' horizon, timed."""
+    meet(block)
     sweep = load(block.study).sweep(block.sweep)
     keys, floats, lanes = inputs(block, sweep)
     generate, trial = programs(block)

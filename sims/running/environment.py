@@ -57,14 +57,6 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def starts_command() -> bool:
-    """Whether this process was started as `python -m sims.NAME`, and is still importing it."""
-    # sys.argv[0] is "-m" until the module is found, for which its package is imported.
-    if sys.argv[:1] != ["-m"]:
-        return False
-    return sys.orig_argv[-len(sys.argv)].removeprefix("-m").startswith("sims.")
-
-
 def begin() -> None:
     """Prepares a command; ends it with one line if a package that it needs is not there.
 

@@ -13,7 +13,8 @@ from sims.running import processes
 from sims.running.blocks import Block, blocks, one_of_each
 from sims.running.signals import unheard
 from sims.running.worker import inputs, programs
-from sims.study import Sweep, unnamed
+from sims.study import Axes, Sweep, places, unnamed
+from sims.study.catalogue import load
 from sims.text.units import size
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
@@ -35,6 +36,9 @@ class Batch:
     def total(self) -> int:
         """The peak: while drawing the instances, or while running the trials on them."""
         return self.instances + max(self.drawing, self.trial)
+
+
+Weighed = tuple[list[Batch], int]
 
 
 def batch(block: Block, sweep: Sweep) -> Batch:
@@ -79,7 +83,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
 
 
-def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
+def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
     """The heaviest batches, and what a process weighs that has compiled them; this one stays light.
 
     Compilation leaves some 200 MB behind that a caller would carry to its end.
@@ -90,7 +94,9 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]
     weighed = False
     try:
         with unheard():
-            weighing = executor.submit(_weigh, study, sweeps)
+            # Not the sweeps: their functions are found once their study is imported there.
+            told = [(sweep.name, sweep.axes, sweep.instances_wide) for sweep in sweeps]
+            weighing = executor.submit(_weigh_there, study, places.file_of(study), told)
         found = weighing.result()
         weighed = True
     finally:
@@ -99,7 +105,15 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]
     return found
 
 
-def _weigh(study: str, sweeps: Sequence[Sweep]) -> tuple[list[Batch], int]:
+def _weigh_there(study: str, place: str, told: Sequence[tuple[str, Axes, int]]) -> Weighed:
+    if place:
+        places.register(study, place)
+    own = load(study)
+    sweeps = [replace(own.sweep(name).with_axes(a), instances_wide=w) for name, a, w in told]
+    return _weigh(study, sweeps)
+
+
+def _weigh(study: str, sweeps: Sequence[Sweep]) -> Weighed:
     return [heaviest(study, sweep) for sweep in sweeps], process_bytes()
 
 

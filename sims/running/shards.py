@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from sims.running.blocks import Block, blocks
-from sims.study import Point, Sweep, load
+from sims.study import Point, Sweep
+from sims.study.catalogue import load
 
 Shard = tuple[int, int]
 

@@ -14,7 +14,8 @@ from sims.identity.jitted import by_name
 from sims.identity.names import Names
 from sims.running.blocks import Block
 from sims.running.environment import prepare
-from sims.study import Params, Point, Sweep, instance_key, load, names_of
+from sims.study import Params, Point, Sweep, blame, instance_key, names_of, places
+from sims.study.catalogue import load
 from sims.text.escape import visible
 
 COMPILE_EVENTS = "/jax/core/compile/"
@@ -102,12 +103,18 @@ def killed(block: Block) -> list[Record]:
 
 
 def _failed(point: Any, error: BaseException) -> Record:
-    said = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Record(point, "failed", {}, visible(said))
+    return Record(point, "failed", {}, visible(blame.told(error)))
+
+
+def meet(block: Block) -> None:
+    """Notes where a block's study lies, for a process that has not been told yet."""
+    if block.place:
+        places.register(block.study, block.place)
 
 
 def _same_program(block: Block) -> Sweep:
     """The block's sweep; an error if this process would compute it with another program."""
+    meet(block)
     sweep = load(block.study).sweep(block.sweep)
     wanted = block.points[0][0].program
     own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""

@@ -12,17 +12,21 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from matsense.judging.claims import Run
-from matsense.judging.judge import Verdict, judge
+from matsense.judging.judge import Verdict
 from sims.figures.drawing import rendered, state_precision, style
 from sims.files import about, stage, sync
 from sims.running import signals
 from sims.running.precision import Precision
 from sims.storage.verdicts import as_data, dump, rates_csv, verdict_json
 from sims.study import Study
+from sims.study.guarded import Troubles, drawn, judged
 from sims.terminal.failures import doing
 from sims.terminal.stopwatch import Stopwatch
 
@@ -36,29 +40,36 @@ def conclude(
     precision: Precision,
     origin: dict[str, Any],
     watch: Stopwatch,
+    troubles: Troubles,
 ) -> tuple[list[Verdict], dict[str, bytes]]:
-    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing."""
+    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing.
+
+    What raises of the study's own costs itself, and is noted in `troubles`.
+    """
     with watch.part("judge"):
         verdicts = []
         for claim in study.claims:
             with doing(f"judging {claim.id}", checked=True):
-                verdicts.append(judge(claim, runs))
+                verdicts.append(judged(claim, runs))
         digest = grid_digest(name, precision, runs, verdicts)
         with doing("fitting the runs for rates.csv", checked=True):
-            rates = rates_csv(study, runs, digest).encode()
-        judged = verdict_json(name, study, verdicts, str(precision), digest).encode()
-    files = {}
+            rates = rates_csv(study, runs, digest, troubles).encode()
+        told = verdict_json(name, study, verdicts, str(precision), digest).encode()
+
+    def finished(figure: Figure) -> dict[str, bytes]:
+        if not precision.is_default:
+            state_precision(figure, str(precision))
+        return rendered(figure, digest)
+
+    files: dict[str, bytes] = {}
     with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             with doing(f"drawing {stem}", checked=True):
-                figure = draw(runs, verdicts)
-                if not precision.is_default:
-                    state_precision(figure, str(precision))
-                for suffix, content in rendered(figure, digest).items():
-                    files[stem + suffix] = content
+                made = drawn(stem, partial(draw, runs, verdicts), finished, troubles)
+                files |= {stem + suffix: content for suffix, content in made.items()}
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = dump(source).encode()
-    return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}
+    return verdicts, {**files, "rates.csv": rates, "verdict.json": told}
 
 
 def grid_digest(

@@ -11,7 +11,7 @@ from matsense.fitting.estimate import Call
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from sims.study import Study
-from sims.terminal.failures import doing
+from sims.study.guarded import Troubles
 from sims.text.escape import cell
 from sims.text.notation import plain
 
@@ -90,8 +90,14 @@ def dump(data: dict[str, Any]) -> str:
     return "".join(plain) + "\n"
 
 
-def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
-    """The content of rates.csv: a row a run, with the law that the study fits to it."""
+def rates_csv(
+    study: Study, runs: Sequence[Run], grid: str = "", troubles: Troubles | None = None
+) -> str:
+    """The content of rates.csv: a row a run, with the law that the study fits to it.
+
+    A law that raises for a run leaves its fields empty there, and a note in `troubles`.
+    """
+    troubles = troubles or Troubles()
     axes = list(dict.fromkeys(axis for run in runs for axis in run.params))
     fields = ["law", "value", "low", "high", "window_from", "window_to", "points", "floor"]
     out = io.StringIO()
@@ -100,6 +106,16 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
     def write(*row: Any) -> None:
         writer.writerow([cell(x) if isinstance(x, str) else x for x in row])
 
+    def law_of(run: Run) -> list[str]:
+        fit = study.fit(run)
+        low, high = fit.interval()
+        numbers = [fit.value, low, high, *fit.window, fit.points, fit.floor]
+        return [fit.law, *map(_digits, numbers), fit.reason]
+
+    def predicted_of(run: Run) -> float:
+        return float(study.predicted(run))
+
+    nothing = [*[""] * len(fields), "the law raised"]
     ends = ("predicted", "reason", "grid_digest")
     write("run", "sweep", *axes, "seed", "status", *fields, *ends)
     for run in runs:
@@ -107,13 +123,9 @@ def rates_csv(study: Study, runs: Sequence[Run], grid: str = "") -> str:
         if run.status != "ok":
             write(*head, run.status, *[""] * len(fields), "", run.message, grid)
             continue
-        point = ", ".join(f"{axis} = {value}" for axis, value in run.params.items())
-        with doing(f"fitting {run.sweep}, {point}, seed {run.seed}", checked=True):
-            fit = study.fit(run)
-            low, high = fit.interval()
-            values = [fit.value, low, high, *fit.window, fit.points, fit.floor]
-            numbers = [_digits(x) for x in (*values, study.predicted(run))]
-        write(*head, run.status, fit.law, *numbers, fit.reason, grid)
+        *values, reason = troubles.law("the law of rates.csv", law_of, run, nothing)
+        predicted = troubles.law("the prediction of rates.csv", predicted_of, run, math.nan)
+        write(*head, run.status, *values, _digits(predicted), reason, grid)
     return out.getvalue()
 
 

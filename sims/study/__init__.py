@@ -22,13 +22,11 @@ from sims.study.model import (
     Point,
     Study,
     Sweep,
-    available,
     digest,
     grid_of,
     id_of,
     instance_id,
     instance_key,
-    load,
     named_by,
     names_of,
     points,
@@ -37,7 +35,7 @@ from sims.study.model import (
 from sims.study.writing import paper, sweep
 
 __all__ = [
-    "Axes", "Params", "Point", "Study", "Sweep", "against", "along", "available", "by_hand",
+    "Axes", "Params", "Point", "Study", "Sweep", "against", "along", "by_hand",
     "claim", "deviation", "digest", "exponent", "final", "first_passage", "given", "grid_of",
     "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "load",
     "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded", "rise",

@@ -1,30 +1,23 @@
 """A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
 
 import hashlib
-import importlib
 import importlib.util
 import inspect
 import itertools
 import json
-import pkgutil
-import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from matsense.errors import InvalidInput, nearest
 from matsense.fitting.rates import Fit
 from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import Verdict
-from sims.identity import own_code
 from sims.identity.jitted import by_name
 from sims.identity.names import Names
-from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
-from sims.text.words import shown
+from sims.study import places
+from sims.study.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
 
 Axes = Mapping[str, tuple[Any, ...]]
 Params = Mapping[str, Any]
@@ -42,8 +35,8 @@ class Sweep:
     `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
     by run in the same worker; what it returns is what is stored. It may raise
     `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
-    `ranges` says what each axis may be (`sims.ranges`), `rules` what must hold between axes; a rule
-    is about those sweeps that have all axes that it names. Of an axis without a range the values
+    `ranges` says what each axis may be, `rules` what must hold between axes (`sims.study.ranges`):
+    a rule is about those sweeps that have all axes that it names. Of an axis without a range the values
     that are listed tell what it may be.
 
     `tiny` are the values of the smallest grid: one point that runs in a moment.
@@ -188,46 +181,6 @@ def _catalogue() -> list[str]:
     return list(found.submodule_search_locations or ()) if found else []
 
 
-def available() -> list[str]:
-    """The catalogue: the modules in the folder sims/studies."""
-    return sorted(m.name for m in pkgutil.iter_modules(_catalogue()) if m.name[0] != "_")
-
-
-def load(name: str) -> Study:
-    """The study of one module in sims/studies.
-
-    Raises InvalidInput if there is none of that name, and for a module that cannot be imported or
-    defines no study, whatever it raises: that is its author's to mend.
-    """
-    if name not in available():
-        rule = "there is no such study"
-        raise InvalidInput(f"study {shown(name)!r}", rule, nearest(name, available()))
-    module, before = f"sims.studies.{name}", set(sys.modules)
-    try:
-        study = getattr(importlib.import_module(module), "study", None)
-    except (Exception, SystemExit) as error:
-        why = f"it cannot be imported ({type(error).__name__}: {error}{_where(error)})"
-        remedy = f'mend it; for all details: python -c "import {module}"'
-        raise InvalidInput(f"study {name!r}", why, remedy) from error
-    own_code.imported_by(module, set(sys.modules) - before)
-    if not isinstance(study, Study):
-        rule = f"the module {module} defines no study"
-        raise InvalidInput(f"study {name!r}", rule, "end it with: study = Study(...)")
-    return study
-
-
-def _where(error: BaseException) -> str:
-    """The place in the studies that an error comes from."""
-    if isinstance(error, SyntaxError):
-        return ""  # its own text names the place
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(_catalogue()[0])
-    ]
-    return f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
-
-
 def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every combination of a sweep's axes."""
     for values in itertools.product(*sweep.axes.values()):
@@ -266,7 +219,7 @@ def id_of(study_name: str, sweep: Sweep, point: Point) -> str:
 
 def names_of(study_name: str, telling: Callable[[], None] = lambda: None) -> Names:
     """What names the programs of a study; it tells before the first is traced."""
-    return Names(f"sims.studies.{study_name}", telling)
+    return Names(places.module_of(study_name), telling)
 
 
 def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], str]:

@@ -14,8 +14,8 @@ from matsense.judging.claims import Claim, Run
 from matsense.judging.conditions import Selection
 from matsense.judging.writing import mistakes
 from sims.figures.panels import Panel, drawn
-from sims.ranges import Fits, Ranges, Rule
 from sims.study.model import Study, Sweep, unnamed
+from sims.study.ranges import Fits, Ranges, Rule
 
 # Numbers that ride along fill the vector registers of one core in eights.
 LANES = 8

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsense.errors import InvalidInput, nearest
-from sims.ranges import Words
 from sims.study import Study, Sweep
+from sims.study.ranges import Words
 from sims.terminal.request import TRIED, Request, Typed, closest
 from sims.text.units import machine_bytes
 from sims.text.words import NotANumber, number, shown, split, whole_number
@@ -37,8 +37,9 @@ def grid(
     seeds: int | None,
     settings: Sequence[str],
     memory: float | None = None,
+    only: Sequence[str] = (),
 ) -> list[tuple[Sweep, int]]:
-    """The sweeps to run, each with its number of seeds.
+    """The sweeps to run, each with its number of seeds; those named by `only`, or all.
 
     Raises InvalidInput for a setting that cannot be: a value that is none, or outside the range of
     its axis, or against a rule between axes; more runs than a command can expand; arrays beyond
@@ -48,10 +49,12 @@ def grid(
         raise InvalidInput(
             f"--seeds {seeds}", "at least one seed is needed", "give --seeds 1 or more"
         )
-    sweeps = {s.name: s.with_axes(s.quick) if quick else s for s in study.sweeps}
+    _check_only(study, only)
+    own = [sweep for sweep in study.sweeps if not only or sweep.name in only]
+    sweeps = {s.name: s.with_axes(s.quick) if quick else s for s in own}
     request = Request(study, sweeps, machine_bytes() if memory is None else memory)
     for text in settings:
-        setting = _setting(study, text)
+        setting = _setting(own, text)
         for sweep in setting.about:
             typed = Typed(setting.word, _values(setting, sweep, request))
             request.typed[sweep.name, setting.axis] = typed
@@ -64,12 +67,19 @@ def grid(
     return chosen
 
 
-def _setting(study: Study, text: str) -> Setting:
-    word, name, axis, words = split(text)
+def _check_only(study: Study, only: Sequence[str]) -> None:
     known = [sweep.name for sweep in study.sweeps]
+    for name in only:
+        if name not in known:
+            raise InvalidInput(f"--only {shown(name)}", "no such sweep", nearest(name, known))
+
+
+def _setting(sweeps: Sequence[Sweep], text: str) -> Setting:
+    word, name, axis, words = split(text)
+    known = [sweep.name for sweep in sweeps]
     if name and name not in known:
         raise InvalidInput(f"sweep {shown(name)!r}", "no such sweep", nearest(name, known))
-    named = [sweep for sweep in study.sweeps if name in ("", sweep.name)]
+    named = [sweep for sweep in sweeps if name in ("", sweep.name)]
     about = [sweep for sweep in named if axis in sweep.axes]
     if not about:
         axes = {a for sweep in named for a in sweep.axes}

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call
-from sims.study import available, load
+from sims.study.catalogue import available, load
 from sims.terminal.report import holding, measured
 from sims.text.escape import markdown, marked, visible
 
@@ -30,7 +30,10 @@ def print_studies(console: Console) -> int:
             console.print(
                 f"[bold]{marked(name)}[/]  {marked(study.title)}\n    {marked(study.paper)}"
             )
-    console.print("\npython -m sims.sweep NAME runs one; --help lists the options")
+    console.print(
+        "\npython -m sims.sweep NAME runs one, or a file of yours as ./mine.py; --help lists the "
+        "options"
+    )
     for each in unusable:
         print(f"error: {visible(str(each))}", file=sys.stderr)
     return 2 if unusable else 0
@@ -39,7 +42,8 @@ def print_studies(console: Console) -> int:
 def table(out: Path) -> str:
     """The verdicts in a folder as Markdown; InvalidInput if there are none, or damaged ones."""
     found = []
-    for name in available():
+    others = {path.parent.name for path in out.glob("*/verdict.json")} - set(available())
+    for name in [*available(), *sorted(others)]:
         path = out / name / "verdict.json"
         if not path.exists():
             continue
@@ -47,7 +51,8 @@ def table(out: Path) -> str:
             markdown_table(out, [name])
         except DAMAGED as error:
             why = f"it does not hold verdicts ({type(error).__name__}: {error})"
-            remedy = f"write it again: python -m sims.sweep {name} --rejudge --out {out}"
+            study = f"{name}.py" if name in others else name
+            remedy = f"write it again: python -m sims.sweep {study} --rejudge --out {out}"
             raise InvalidInput(f"--out {out}, {path}", why, remedy) from None
         found.append(name)
     if not found:

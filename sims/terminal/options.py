@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import jax
@@ -43,7 +44,7 @@ def folder(text: str) -> Path:
 def parser(description: str | None) -> Parser:
     """The options of the command."""
     p = Parser("sims.sweep", description)
-    p.add_argument("study", nargs="?", help="a module of sims/studies")
+    p.add_argument("study", nargs="?", help="a study by its name, or the path of its file")
     p.add_argument("--list", action="store_true", help="list the studies and their papers")
     p.add_argument("--quick", action="store_true", help="the same study on a small grid")
     p.add_argument("--seeds", type=count, metavar="N", help="N seeds at every point")
@@ -61,6 +62,20 @@ def parser(description: str | None) -> Parser:
         metavar="AXIS=V1,V2",
         help="replace an axis in every sweep that has it; SWEEP.AXIS=... in one (repeatable)",
     )
+    p.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="SWEEP",
+        help="this sweep alone, and what it answers; results are left as they are (repeatable)",
+    )
+    p.add_argument(
+        "--try",
+        dest="rehearse",
+        action="store_true",
+        help="one small run of each sweep, in the open: what it records, or a traceback (code 2)",
+    )
+    p.add_argument("--new", metavar="NAME", help="write NAME.py here, a study to begin with")
     p.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
     p.add_argument("--jobs", type=count, default=-1, metavar="N", help="processes (default: cores)")
     p.add_argument(
@@ -92,7 +107,14 @@ def check_prune(args: argparse.Namespace) -> None:
     if args.study is None:
         raise InvalidInput("--prune", "it is about the runs of one study", "name the study")
     others = {"quick": "--quick", "rejudge": "--rejudge", "dry_run": "--dry-run"}
-    others |= {"list": "--list", "table": "--table", "set": "--set", "memory": "--memory"}
+    others |= {
+        "only": "--only",
+        "rehearse": "--try",
+        "list": "--list",
+        "table": "--table",
+        "set": "--set",
+        "memory": "--memory",
+    }
     others |= {"backend": "--backend", "scheduler": "--scheduler", "first_seed": "--first-seed"}
     typed = [word for name, word in others.items() if getattr(args, name)]
     typed += [] if args.seeds is None else ["--seeds"]
@@ -102,6 +124,19 @@ def check_prune(args: argparse.Namespace) -> None:
             "it removes runs of older code, whatever grid they are of, and runs nothing",
             f"leave out {', '.join(typed)}, or give two commands",
         )
+
+
+def check_alone(args: argparse.Namespace, name: str, beside: Collection[str] = ()) -> None:
+    """Raises InvalidInput for options that are typed beside one that has no use for them."""
+    unset = vars(parser(None).parse_args([]))
+    others = {key: key.replace("_", "-") for key in unset if key not in (name, *beside)}
+    typed = [f"--{word}" for key, word in others.items() if getattr(args, key) != unset[key]]
+    typed = ["a study" if word == "--study" else word for word in typed]
+    if typed:
+        listed = ", ".join(typed)
+        word = {"rehearse": "--try"}.get(name, f"--{name}")
+        rule = f"{word} has no use for {'it' if len(typed) == 1 else 'them'}"
+        raise InvalidInput(f"{word} with {listed}", rule, f"leave {listed} out")
 
 
 def check_jobs(jobs: int) -> int:

@@ -7,9 +7,9 @@ from itertools import chain, product
 from typing import Any
 
 from matsense.errors import InvalidInput
-from sims.ranges import Broken, Values, against, outside
 from sims.running import shapes
 from sims.study import Axes, Study, Sweep
+from sims.study.ranges import Broken, Values, against, outside
 from sims.text.units import size
 from sims.text.words import shown
 

@@ -4,9 +4,9 @@ from typing import Any, get_args
 
 from matsense.problems.attention import Queries, Tokens
 from matsense.problems.losses import LOSSES
-from sims.ranges import STEPS, Fits, Range, Rule, one_of, real, switch, whole
 from sims.studies.attention_svm import stages, trials
 from sims.study import Sweep
+from sims.study.ranges import STEPS, Fits, Range, Rule, one_of, real, switch, whole
 
 # The authors' sizes of the convergence experiment, and small ones for long runs and paths.
 AUTHORS = {"n": (6,), "T": (8,), "d": (10,)}

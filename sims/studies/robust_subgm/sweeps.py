@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from matsense.problems.corruption import LAWS
-from sims.ranges import FOURTH, STEPS, Fits, Rule, one_of, positive, real, whole
 from sims.studies.robust_subgm import trials
 from sims.study import Sweep
+from sims.study.ranges import FOURTH, STEPS, Fits, Rule, one_of, positive, real, whole
 
 # The default constants: eta as large as is stable with room (0.5 oscillates), and the constant of
 # Thm 27's tie. One eigenvalue needs a travel of log(1/alpha) / 2, so 0.65 leaves room for the

@@ -3,9 +3,9 @@
 from typing import Any, get_args
 
 from matsense.problems.streaming import Order
-from sims.ranges import Fits, Rule, one_of, positive, real, switch, whole
 from sims.studies.streaming_eig import oja_trials as trials
 from sims.study import Sweep
+from sims.study.ranges import Fits, Rule, one_of, positive, real, switch, whole
 
 KINDS = ("random", "energy", "ascending", "descending", "blocks", "signed", "heavy-tailed")
 GAPS = (16.0, 22.0, 26.0, 30.0, 34.0, 38.0, 42.0, 46.0, 50.0, 54.0, 58.0, 62.0, 70.0)

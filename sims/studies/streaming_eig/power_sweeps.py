@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sims.ranges import Fits, Ranges, Rule, one_of, positive, real, switch, whole
 from sims.studies.streaming_eig import power_trials
 from sims.studies.streaming_eig.oja_sweeps import GAP, ORDERS, ROWS
 from sims.study import Sweep
+from sims.study.ranges import Fits, Ranges, Rule, one_of, positive, real, switch, whole
 
 GAPS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 # Frequent Directions' threshold is near d / (2 l).

@@ -36,8 +36,8 @@ class Sweep:
     by run in the same worker; what it returns is what is stored. It may raise
     `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
     `ranges` says what each axis may be, `rules` what must hold between axes (`sims.study.ranges`):
-    a rule is about those sweeps that have all axes that it names. Of an axis without a range the values
-    that are listed tell what it may be.
+    a rule is about those sweeps that have all axes that it names. Of an axis without a range the
+    values that are listed tell what it may be.
 
     `tiny` are the values of the smallest grid: one point that runs in a moment.
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.

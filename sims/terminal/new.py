@@ -22,7 +22,7 @@ def write(name: str) -> str:
     path = Path(f"{name}.py")
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(inspect.getsource(template))
+            file.write(inspect.getsource(template).replace("NAME", name))
     except FileExistsError:
         rule = f"{path} is there already, and is left as it is"
         raise InvalidInput(value, rule, "give another name") from None

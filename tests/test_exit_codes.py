@@ -43,24 +43,26 @@ def broken(stored: Path):
 RAISES = "(lambda: (_ for _ in ()).throw({}))()"
 
 
+LAW = "lambda run: float(exact_rate(0.1, 1.0))"
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ("ValueError('a [red]word[/]\\x1b[31m')", r"ValueError: a [red]word[/]\x1b[31m"),
-        ("MemoryError('9 TB')", "out of memory: 9 TB"),
-        ("RecursionError('too deep')", "RecursionError: too deep"),
-        ("SystemExit(0)", "sys.exit(0) was called"),
-        ("BaseException('a panic')", "BaseException: a panic"),
-        ("InvalidInput('x', 'the rule', 'the remedy')", "InvalidInput: x: the rule; the remedy"),
+        ("MemoryError('9 [red]TB[/]\\x1b[31m')", r"out of memory: 9 [red]TB[/]\x1b[31m"),
         ("OSError(5, 'Input/output error', 'x.npy')", "Input/output error: x.npy"),
     ],
 )
-def test_a_failure_is_one_line_and_code_4(broken, error: str, said: str, tmp_path: Path) -> None:
-    law = "lambda run: float(exact_rate(0.1, 1.0))"
-    named = "__import__('matsense.errors').errors.InvalidInput"
-    done = broken(law, f"lambda run: {RAISES.format(error.replace('InvalidInput', named))}")
+@pytest.mark.parametrize(
+    ("where", "doing"),
+    [(LAW, "judging exact"), ("lambda run: 0.21", "fitting the runs for rates.csv")],
+)
+def test_a_failure_is_one_line_and_code_4(
+    broken, where: str, doing: str, error: str, said: str, tmp_path: Path
+) -> None:
+    done = broken(where, f"lambda run: {RAISES.format(error)}")
     assert done.returncode == 4, done.stdout + done.stderr
-    assert done.stderr.startswith("error: while judging exact: ") and said in done.stderr
+    assert done.stderr.startswith(f"error: while {doing}: ") and said in done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr[:-1].isprintable()
     kept = Path(done.stderr.rpartition("(")[2].rstrip(")\n"))
     details = kept.read_text()
@@ -69,16 +71,28 @@ def test_a_failure_is_one_line_and_code_4(broken, error: str, said: str, tmp_pat
     assert "matsense" in details and "jax" in details
 
 
-def test_what_fails_while_rates_are_fitted(broken) -> None:
-    done = broken("predicted=lambda run: 0.21", "predicted=lambda run: 1 / 0")
+def test_a_figure_that_a_machine_cannot_draw_says_which(broken) -> None:
+    done = broken('figure, (ax,) = drawing.canvas(1, 1, "toy")', "raise MemoryError")
     assert done.returncode == 4
-    assert "while fitting the runs for rates.csv: ZeroDivisionError" in done.stderr
+    assert "while drawing figure: out of memory" in done.stderr
 
 
-def test_a_figure_that_fails_says_which(broken) -> None:
-    done = broken('figure, (ax,) = drawing.canvas(1, 1, "toy")', "1 / 0")
-    assert done.returncode == 4
-    assert "while drawing figure: ZeroDivisionError" in done.stderr
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ValueError('a [red]word[/]\\x1b[31m')", r"ValueError: a [red]word[/]\x1b[31m"),
+        ("RecursionError('too deep')", "RecursionError: too deep"),
+        ("SystemExit(0)", "SystemExit: 0"),
+        ("BaseException('a panic')", "BaseException: a panic"),
+        ("InvalidInput('x', 'the rule', 'the remedy')", "InvalidInput: x: the rule; the remedy"),
+    ],
+)
+def test_a_law_that_raises_is_no_failure_of_the_program(broken, error: str, said: str) -> None:
+    named = "__import__('matsense.errors').errors.InvalidInput"
+    done = broken(LAW, f"lambda run: {RAISES.format(error.replace('InvalidInput', named))}")
+    assert (done.returncode, done.stderr) == (3, ""), done.stdout + done.stderr
+    shown = " ".join(done.stdout.split())
+    assert f"exact: No answer: the law raised {said} (toy.py line " in shown
 
 
 def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(broken) -> None:

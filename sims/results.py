@@ -5,6 +5,7 @@
 >>> found.tables["symmetric"].to_pandas(), found.verdicts[0]["sentence"]  # doctest: +SKIP
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -67,8 +68,7 @@ def load(folder: str | Path) -> Results:
     """
     folder = Path(folder).expanduser()
     verdict, rates = _verdict(folder), _rates(folder)
-    digests = {row["grid_digest"] for row in rates} or {verdict["grid_digest"]}
-    if digests != {verdict["grid_digest"]}:
+    if {row["grid_digest"] for row in rates} != {verdict["grid_digest"]}:
         rule = "verdict.json and rates.csv are of two conclusions"
         raise InvalidInput(f"results {folder}", rule, AGAIN)
     wanted = {row["run"]: row["sweep"] for row in rates if row["status"] != "missing"}
@@ -105,9 +105,11 @@ def _verdict(folder: Path) -> dict[str, Any]:
 
 def _rates(folder: Path) -> list[dict[str, str]]:
     text = _read(folder, "rates.csv").decode(errors="replace")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows: list[dict[str, str]] = []
+    with contextlib.suppress(csv.Error):
+        rows = list(csv.DictReader(io.StringIO(text)))
     needed = ("run", "sweep", "status", "grid_digest")
-    if not all(isinstance(row.get(name), str) for row in rows for name in needed):
+    if not rows or not all(isinstance(row.get(name), str) for row in rows for name in needed):
         raise InvalidInput(f"results {folder}", "its rates.csv is not a sweep's", AGAIN)
     return rows
 

@@ -179,6 +179,19 @@ def test_modules_beside_a_study_are_first_while_it_is_imported_and_last_later(he
     assert sys.path == [*before, str(study.parent)]
 
 
+def test_a_module_that_a_trial_would_import_from_elsewhere_is_told(here: Path) -> None:
+    """Inside a function, or in a module beside the study; the rival lies where the command is."""
+    (here / "deep").mkdir()
+    sys.path.insert(0, str(here))
+    for folder in (here, here / "deep"):
+        (folder / "rival.py").write_text("VALUE = 1\n")
+    (here / "deep" / "through.py").write_text("def f():\n    import rival\n")
+    for name, line in (("inside", "def f():\n    import rival\n"), ("by", "import through\n")):
+        mine.write(here / "deep", toy.STUDY + line, name=name)
+        told = refused(f"deep/{name}.py")
+        assert f"module 'rival' beside it: it is hidden by {here}/rival.py; rename" in told
+
+
 HIDING = {
     "matsense/__init__.py": "it hides", "matsense.py": "it hides", "numpy.py": "the package numpy",
     "jax/__init__.py": "the package jax", "random.py": "Python's own module random",

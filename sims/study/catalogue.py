@@ -5,6 +5,7 @@ named by it, wherever the file is moved. Modules beside it are imported by plain
 beside a script are.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import keyword
@@ -146,22 +147,38 @@ def _imported(name: str, file: str) -> ModuleType:
     return module
 
 
-def _refuse_hidden(module: ModuleType) -> None:
-    """Raises InvalidInput if a module beside a study is hidden by another of the same name."""
-    path = Path(str(module.__file__))
-    try:
-        tops = {name.split(".")[0] for name in own_code.imports(module)}
-    except (SyntaxError, ValueError):
-        return
-    for top in sorted(tops - {""}):
-        met = getattr(sys.modules.get(top), "__file__", None)
-        for beside in (path.parent / f"{top}.py", path.parent / top / "__init__.py"):
-            if top in sys.modules and beside.is_file() and not _is_same(met, beside):
+def _refuse_hidden(study: ModuleType) -> None:
+    """Raises InvalidInput if a module beside a study is hidden by another of the same name.
+
+    One that the study, or a module beside it, imports at its top or inside functions.
+    """
+    folder = Path(str(study.__file__)).parent
+    met = [m for m in list(sys.modules.values()) if _lies_in(m, folder)]
+    names: set[str] = set()
+    for module in (study, *met):
+        with contextlib.suppress(SyntaxError, ValueError):
+            names |= {name.split(".")[0] for name in own_code.imports(module)}
+    for name in sorted(names - {""}):
+        for beside in (folder / f"{name}.py", folder / name / "__init__.py"):
+            if beside.is_file() and not _is_same(found := _file_of(name), beside):
                 raise _HiddenModule(
-                    f"study {_quoted(path.name)}, module {top!r} beside it",
-                    f"it is hidden by {met or 'a module of Python'}",
-                    f"rename {beside.name if beside.stem == top else top}",
+                    f"study {_quoted(Path(str(study.__file__)).name)}, module {name!r} beside it",
+                    f"it is hidden by {found or 'a module of Python'}",
+                    f"rename {beside.name if beside.stem == name else name}",
                 )
+
+
+def _lies_in(module: Any, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).parent == folder
+
+
+def _file_of(name: str) -> str | None:
+    """The file of a module that was imported by a name, or would be."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None)
+    spec = importlib.util.find_spec(name)
+    return None if spec is None else spec.origin
 
 
 def _is_same(file: Any, other: Path) -> bool:
@@ -193,6 +210,8 @@ def _file(word: str) -> Path:
 
 def _is_installed(name: str) -> bool:
     """Whether a module of that name is importable and was installed by a package manager."""
+    if name in own_files.installed():
+        return True  # even where a file of the user's hides it
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):

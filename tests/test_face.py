@@ -1,0 +1,60 @@
+"""What can be imported from matsense itself, and README's words about Python."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import matsense
+from tests import toy
+
+README = (toy.ROOT / "README.md").read_text()
+
+
+def test_every_name_is_there_and_is_what_its_module_defines() -> None:
+    for module, names in matsense._NAMES.items():
+        for name in names.split():
+            found = getattr(matsense, name)
+            assert getattr(sys.modules[module], name) is found
+            assert name in matsense.__all__ and name in dir(matsense)
+    assert 25 <= len(matsense.__all__) <= 40
+    with pytest.raises(AttributeError, match="'matsense' has no attribute 'nothing'"):
+        matsense.nothing  # noqa: B018
+
+
+def child(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=toy.ROOT, env=toy.environment(toy.ROOT),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_it_imports_jax_and_nothing_of_its_own() -> None:
+    script = "import sys, jax; before = set(sys.modules); import matsense; "
+    assert child(f"{script}print(sorted(set(sys.modules) - before))") == "['matsense']\n"
+
+
+def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
+    child(
+        "import matsense.judging.judge, matsense.judging.claims\n"
+        "from matsense import judge, rates\n"
+        "from matsense.judging.judge import Verdict, judge as same\n"
+        "assert judge is same and rates.fit and matsense.Verdict is Verdict"
+    )
+
+
+def test_readme_from_python_in_eight_lines() -> None:
+    """Draws an instance, runs a solver, fits the trace and judges a claim."""
+    found = re.search(r"## From Python\n\n((?:    .*\n)+)", README)
+    assert found is not None
+    lines = [line[4:] for line in found[1].splitlines()]
+    assert len([line for line in lines if not line.startswith(" ")]) <= 10
+    assert max(map(len, lines)) <= 100
+    said = child("\n".join([*lines, "print(law.law, law.value, verdict.call, verdict.sentence)"]))
+    law, value, call, sentence = said.split(maxsplit=3)
+    assert (law, call) == ("exponential", "inconclusive")
+    assert abs(float(value) / 0.21072103 - 1) < 1e-3
+    assert "consistent with 1 runs" in sentence and "without a negative control" in sentence

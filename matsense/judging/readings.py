@@ -260,6 +260,27 @@ def plateau(quantity: str) -> Reading:
     return Reading(f"plateau of {quantity.replace('_', ' ')}", of, (quantity,))
 
 
+def limit(quantity: str) -> Reading:
+    """The limit of a trace >= 0 that still moves: its last value, and how far that may be off.
+
+    The trace may move as far again as it has over the last decade of ticks; and one that has fallen
+    there by a share of ln 10 / (2 ln t) or more may go to 0, since 1 / ln t falls by twice that. No
+    value from a single tick.
+    """
+
+    def of(run: Run) -> Estimate:
+        t = run.quantities["t"]
+        seen = np.ravel(run.quantities[quantity])[t >= t[-1] / 10]
+        if len(seen) < 2:
+            return Estimate(math.nan, reason="one tick shows no limit")
+        value = float(seen[-1])
+        fallen, risen = float(seen.max()) - value, value - float(seen.min())
+        vanishes = fallen >= seen.max() * math.log(10) / (2 * math.log(t[-1]))
+        return Estimate(value, below=value if vanishes else min(fallen, value), above=risen)
+
+    return Reading(f"limit of {quantity.replace('_', ' ')}", of, (quantity,))
+
+
 def deviation(quantity: str, law: Written, since: Written = 0.0) -> Reading:
     """The largest of |trace / law - 1| from a tick on; the law is evaluated at the ticks "t"."""
     curve, begin = as_law(law), as_law(since)

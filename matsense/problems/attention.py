@@ -152,7 +152,7 @@ def draw(
     queries: Queries = "cross",
     head: Head = "linear",
     loss: str = "logistic",
-    equal: bool = False,
+    equal: bool | int = False,
 ) -> Attention:
     """The authors' generator (recalled): v, tokens and queries uniform on the unit sphere of R^d,
     fair labels; queries "self": z_i = x_i1. "gaussian" tokens and queries have N(0, 1/d) entries.
@@ -201,3 +201,24 @@ def permuted(problem: Attention) -> Attention:
     Y = jnp.roll(problem.Y, 1)
     scores = problem.scores * (problem.Y * Y)[:, None]
     return Attention(problem.X, problem.z, Y, scores, problem.loss, problem.head)
+
+
+def without(problem: Attention, left: int | Int[Array, ""]) -> Attention:
+    """The instance with one input left out."""
+    n = problem.X.shape[0]
+    rest = (left + 1 + jnp.arange(n - 1)) % n
+    X, z, Y, scores = (a[rest] for a in (problem.X, problem.z, problem.Y, problem.scores))
+    return Attention(X, z, Y, scores, problem.loss, problem.head)
+
+
+def random_choice(
+    problem: Attention, key: PRNGKeyArray, share: float | Float[Array, ""]
+) -> Int[Array, " n"]:
+    """A token of each input: its best one with probability `share`, any (that one too) otherwise.
+
+    With `share` 1 all are the best, with 0 all are drawn uniformly.
+    """
+    n, T = problem.scores.shape
+    coin, token = jax.random.uniform(key, (2, n))
+    drawn = jnp.floor(token * T).astype(problem.best.dtype)
+    return jnp.where(coin < share, problem.best, drawn)

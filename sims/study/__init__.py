@@ -7,6 +7,7 @@ from matsense.judging.readings import (
     exponent,
     final,
     first_passage,
+    limit,
     pace,
     plateau,
     rate,
@@ -38,6 +39,6 @@ from sims.study.writing import paper, sweep
 __all__ = [
     "Axes", "Params", "Point", "Study", "Sweep", "available", "claim", "deviation", "digest",
     "exponent", "final", "first_passage", "given", "grid_of", "happened", "id_of", "instance_id",
-    "instance_key", "lasting", "law", "load", "named_by", "names_of", "pace", "paper", "plateau",
-    "points", "rate", "recorded", "rise", "runs", "sweep", "trace", "unnamed",
+    "instance_key", "lasting", "law", "limit", "load", "named_by", "names_of", "pace", "paper",
+    "plateau", "points", "rate", "recorded", "rise", "runs", "sweep", "trace", "unnamed",
 ]  # fmt: skip

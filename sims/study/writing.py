@@ -35,7 +35,7 @@ def sweep(
     quick: Mapping[str, Axis] | None = None,
     tiny: Mapping[str, Axis] | None = None,
     quick_seeds: int = 3,
-    after: Callable[..., dict[str, np.ndarray]] | None = None,
+    after: Callable[..., dict[str, Any]] | None = None,
     ranges: Ranges | None = None,
     rules: Sequence[Rule | Fits] = (),
     instances_wide: int = 5,

@@ -16,10 +16,10 @@ def claim(
     answer: Comparison,
     *,
     source: Source,
-    cite: str,
     about: Selection,
-    given: Iterable[str | Condition] = (),
     control: Selection | None,
+    given: Iterable[str | Condition] = (),
+    cite: str = "",
     remark: str = "",
 ) -> Claim:
     """One sentence of a paper, or a law derived from it, in a form that runs can answer.
@@ -28,8 +28,8 @@ def claim(
     compared with; `about` selects the runs that the sentence speaks of, `given` are its hypotheses
     (an expression stands for itself), `control` selects runs on which the same comparison must
     come out contradicted: without one a claim is never better than inconclusive. `source` says
-    where the sentence comes from, `cite` is a bib key and the place; `remark` says what no test
-    can.
+    where the sentence comes from, `cite` is a bib key and the place (by default the study's paper);
+    `remark` says what no test can.
     """
     return Claim(
         id,
@@ -69,7 +69,7 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
         for what, selection in (("about", own.runs), ("control", own.control)):
             if isinstance(selection, Selection):
                 yield from (
-                    f"claim {own.id}, {what}: {why}" for why in _of_selection(selection, known)
+                    f"claim {own.id}, {what}: {why}" for why in of_selection(selection, known)
                 )
         about = own.runs.sweeps if isinstance(own.runs, Selection) else ()
         for sweep in about:
@@ -91,7 +91,8 @@ def _axes(trend: Any) -> tuple[str, ...]:
     return (trend.axis,) if inner is None else (inner.axis, trend.axis)
 
 
-def _of_selection(selection: Selection, known: Mapping[str, Any]) -> Iterable[str]:
+def of_selection(selection: Selection, known: Mapping[str, Any]) -> Iterable[str]:
+    """What cannot be of a selection, by the axes of every sweep."""
     if not selection.sweeps:
         yield "it names no sweep"
     for sweep in selection.sweeps:

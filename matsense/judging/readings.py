@@ -25,8 +25,8 @@ class Reading:
 
     The words that begin a sentence (`rate`, `exponent`, `final`, ...) make one; `scaling`,
     `spread`, ... say how it moves along an axis; `equals`, `at_most`, ... compare it. `quantities`
-    are the traces that it reads, `fit` the law of one that it is a part of. With `averaged` it is
-    read off the mean of the traces over seeds.
+    are the traces that it reads, `fit` the law of one that it is a part of, once multiplied by
+    `units`. With `averaged` it is read off the mean of the traces over seeds.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Reading:
     trend: Trend | Nested | None = None
     averaged: bool = False
     fit: Callable[[Run], rates.Fit] | None = None
+    units: tuple[Law, ...] = ()
 
     def __call__(self, run: Run) -> Estimate:
         """What one run gives, whatever the trend."""
@@ -51,6 +52,7 @@ class Reading:
                 name=name,
                 of=lambda run: self.of(run).scaled(1 / by(run)),
                 laws=(*self.laws, by),
+                units=(*self.units, by),
             )
         known = _of_a_group(by)
         return self._then(name, lambda e, params: e.scaled(1 / known(params)), by)
@@ -59,7 +61,7 @@ class Reading:
         """A number less this one."""
         name = f"{number:g} - {_bracketed(self.name)}"
         if self.trend is None:
-            return replace(self, name=name, of=lambda run: number - self.of(run))
+            return replace(self, name=name, of=lambda run: number - self.of(run), fit=None)
         return self._then(name, lambda e, params: number - e)
 
     def _then(self, name: str, change: Callable[..., Estimate], *laws: Law) -> "Reading":

@@ -61,6 +61,11 @@ class Attention:
         """opt_i, the token of the largest score."""
         return jnp.argmax(self.scores, axis=1)
 
+    @property
+    def zero(self) -> Float[Array, "d d"]:
+        """W = 0, uniform attention, in the precision of the instance."""
+        return jnp.zeros_like(self.X, shape=2 * self.X.shape[2:])
+
     def logits(self, W: Float[Array, "d d"]) -> Float[Array, "n T"]:
         """X_i W z_i, one row an input."""
         return jnp.einsum("itd,di->it", self.X, W @ self.z.T)

@@ -45,6 +45,5 @@ def max_margin_direction(
     """About W_a of a token choice: the direction after so many steps of `max_margin_ngd` from 0,
     scaled to a least margin of 1.
     """
-    d = problem.X.shape[2]
-    W = jax.lax.fori_loop(0, steps, max_margin_ngd(problem, choice).step, jnp.zeros((d, d)))
+    W = jax.lax.fori_loop(0, steps, max_margin_ngd(problem, choice).step, problem.zero)
     return W / jnp.min(margins(problem, W, choice))

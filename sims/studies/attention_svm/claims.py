@@ -120,6 +120,10 @@ FULL = given("m >= min(n, d)")
 # T = 4, d = 6); a second limit must lie well beyond that to be told apart.
 APART = lasting("kappa^2 (1 - corr) of the two solutions >= 100", "kappa**2 * apart >= 100")
 
+# Of the local optimum 99 in 100: it is a limit, and where two scores are nearly equal a run leaves
+# its token later. A share of runs cannot rise beyond 1: from d = 15 on it is 0.95 and more.
+RISING = (lasting("eta * first >= 150"), "n == T == 5", "4 <= d <= 15")
+
 NGD = ("ngd", "losses")
 CANCELS = runs("autograd", words="automatic differentiation in float32, past saturation")
 SLOW = runs("gd", words="plain GD, whose 1 - corr falls as 1 / ln^2 t")
@@ -137,7 +141,6 @@ ELSEWHERE = runs(
     words="equal: ended at the best tokens of some inputs alone",
 )
 OVER_W, OVER_KQ = runs("path_w", words="the path over W"), runs("path_kq", words="the (K, Q) path")
-SAMPLED = "W: iterates of NGD, and random ones of norms 0.01 to 1e4"
 
 claims = (
     recalled(
@@ -199,7 +202,6 @@ claims = (
     recalled(
         "direction/local",
         r"NGD ends at a locally optimal choice of tokens, 99 of 100 runs by $\eta t=10^3$",
-        # A limit, seen at a finite time: where two scores are nearly equal a run leaves later.
         final("local").equals(1).with_probability(0.99),
         about=runs(*NGD, "shares"),
         given=(LONG, GROWS),
@@ -207,12 +209,11 @@ claims = (
     ),
     recalled(
         "local/stays",
-        "started far out in a locally optimal direction, NGD keeps its tokens",
+        r"started at depth $\geq 5$ / clearance along a locally optimal choice, NGD keeps its tokens",
         recorded("min(stays)", "kept at every tick (1 or 0)").equals(1),
         about=OPTIMAL,
         given=FROM_FAR_OUT,
         control=NOT_OPTIMAL,
-        remark="smallest margin times the clearance of better tokens >= 5 (others are excluded)",
     ),
     recalled(
         "local/leaves",
@@ -229,15 +230,13 @@ claims = (
         about=EQUAL,
         given=(OVER,),
         control=UNEQUAL,
-        remark=SAMPLED,
     ),
     derived(
         "global/angle",
-        r"equal non-optimal scores: $\cos(-\nabla L(W),W_{mm})\geq 1/(R\,\|W_{mm}\|_F)$",
+        r"equal scores: $\cos(-\nabla L,W_{mm})\geq 1/(R\|W_{mm}\|)$, $R=\max\|x_{opt}-x_t\|\|z\|$",
         STEEPNESS.at_least(1, 1e-9),
         about=EQUAL,
         control=UNEQUAL,
-        remark=SAMPLED + "; R = max ||x_opt - x_t|| ||z||",
     ),
     recalled(
         "global/first-step",
@@ -246,7 +245,6 @@ claims = (
         about=runs("equal"),
         given=(LONG, happened("the first step's least margin is positive", "first_margin > 0")),
         control=IN_TRAP,
-        remark="recalled: favourable first gradients",
     ),
     recalled(
         "global/unconditional",
@@ -255,7 +253,6 @@ claims = (
         about=runs("equal"),
         given=(LONG, SEPARABLE, DECIDED),
         control=PERMUTED,
-        remark="not the paper's: its conditions for global convergence are left out",
     ),
     trapping(
         "global/untrapped",
@@ -267,12 +264,11 @@ claims = (
     ),
     trapping(
         "global/trap",
-        r"started in a trap ($c>1$), NGD never selects all best tokens",
+        r"started in a trap ($c>1$) at depth $\geq 5/(c-1)$, NGD never selects all best tokens",
         final("best").equals(0),
         about=IN_TRAP,
         given=FROM_FAR_OUT,
         control=OUT_OF_TRAP,
-        remark="smallest margin times |c - 1| >= 5 (the others are excluded)",
     ),
     trapping(
         "global/trap-lag",
@@ -297,8 +293,7 @@ claims = (
         source="measured",
         cite="measured at these sizes; the paper says only that it rises",
         about=runs("shares"),
-        # A share cannot rise beyond 1: from d = 15 on it is 0.95 and more.
-        given=(lasting("eta * first >= 150"), "n == T == 5", "4 <= d <= 15"),
+        given=RISING,
         control=PERMUTED,
     ),
     derived(
@@ -342,20 +337,18 @@ claims = (
     ),
     recalled(
         "rank/nuclear",
-        "the nuclear solution has a much lower rank",
+        r"the nuclear solution has a much lower rank (read as: $\leq 0.75\min(n,d)$ in the mean)",
         recorded("rank / min(n, d)").at_most(0.75).in_the_mean(),
         about=runs("svm", where="schatten == 1"),
         given=("n >= 3 and T >= 4", OVER),
         control=runs("svm", where="schatten == 2", words="the Frobenius solution"),
-        remark='"much lower" is read as three quarters or less',
     ),
     abstract(
         "nonlinear",
-        r"ReLU head: $W\approx W_{fin}+C\,W_{svm}$ for the sets of kept tokens (proposed)",
+        r"ReLU head, GD: $W\approx W_{fin}+C\,W_{svm}$ for the sets of kept tokens, where clear",
         final("to_law").at_most(0, 0.05).in_the_mean(),
         about=runs("nonlinear", where="sets == 1"),
         given=(lasting("eta * steps >= 1e5"),),
         control=runs("nonlinear", where="sets == 0", seen="several > 0", words="the peak alone"),
-        remark="runs whose kept tokens are clear (the others are excluded); plain GD",
     ),
 )

@@ -1,4 +1,4 @@
-"""The figures of `attention_svm`: what its claims do not show by themselves, and the paper's own."""
+"""The figures of `attention_svm`: what claims do not show by themselves, and the paper's own."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from matsense.claims import Run
 from matsense.theory import attention as theory
 from sims import drawing
-from sims.study import along, by_hand, final, law, recorded, runs, shares, traces
+from sims.study import along, by_hand, law, recorded, runs, shares, traces
 
 # Before this step the powers of t are not yet those of the limit.
 EARLY = 30

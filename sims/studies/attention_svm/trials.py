@@ -25,7 +25,7 @@ from matsense.theory.attention import misalignment
 from sims.ranges import Fits, Rule, one_of, real, switch, whole
 from sims.study import sweep, trace
 
-Quantities = dict[str, Array]
+Seen = dict[str, Array]
 Stored = dict[str, Any]
 
 # Steps towards a token choice's direction: known to about 1e-2 radians, and to 1e-3 for a start.
@@ -36,13 +36,10 @@ NORMS, SAMPLES = (0.01, 1.0, 10.0, 100.0, 1e3, 1e4), 16
 # The lag of inputs of which there are none: a stored infinity would read as a diverged run.
 FARTHEST = 1e6
 # Largest 1 - corr of W and W_a at which a run is said to keep the direction that it started in.
-SAME_DIRECTION = 0.01
-
-equal_scores = partial(draw, equal=True)
-relu_head = partial(draw, head="relu")
+SAME = 0.01
 
 
-def descend(instance: Attention, solver: Solver, start: Any, steps: int, **how: Any) -> Quantities:
+def descend(instance: Attention, solver: Solver, start: Any, steps: int, **how: Any) -> Seen:
     """W = K Q^T, or W itself, and the token that each input attends to most, along a descent."""
 
     def matrix(state: Any) -> Array:
@@ -52,82 +49,70 @@ def descend(instance: Attention, solver: Solver, start: Any, steps: int, **how: 
     return trace(solver.step, start, steps, record, **{"per_decade": 12, **how})
 
 
-def zero(instance: Attention) -> Array:
-    """W = 0."""
-    return jnp.zeros_like(instance.X, shape=2 * instance.X.shape[2:])
+def on_w(
+    instance: Attention, key: Any, eta: Array, steps: int, solver: Any, first: Any = None
+) -> Seen:
+    """A descent on W from 0, seen all along, or with `first` after that many steps and at last."""
+    ticks = None if first is None else np.array([first, steps])
+    return descend(instance, solver(instance, eta), instance.zero, steps, ticks=ticks)
 
 
-def from_zero(instance: Attention, key: Any, eta: Array, steps: int, solver: Any) -> Quantities:
-    """A descent on W from 0 with step `eta`."""
-    return descend(instance, solver(instance, eta), zero(instance), steps)
-
-
-def single(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+def single(instance: Attention, key: Any, eta: Array, steps: int) -> Seen:
     """NGD from 0 by automatic differentiation, in float32 (control)."""
     instance, eta = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (instance, eta))
-    return descend(instance, attention_autodiff(instance, eta), zero(instance), steps)
+    return on_w(instance, key, eta, steps, attention_autodiff)
 
 
-def polyak(instance: Attention, key: Any, longest: Array, steps: int) -> Quantities:
+def polyak(instance: Attention, key: Any, longest: Array, steps: int) -> Seen:
     """GD on W from 0 with Polyak's step, at most `longest`."""
-    return descend(instance, attention_polyak(instance, longest), zero(instance), steps)
+    return descend(instance, attention_polyak(instance, longest), instance.zero, steps)
 
 
-def anywhere(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+def anywhere(instance: Attention, key: Any, eta: Array, steps: int) -> Seen:
     """NGD from a Gaussian W, whose part orthogonal to all constraints stays (control)."""
-    start = jax.random.normal(key, zero(instance).shape)
+    start = jax.random.normal(key, instance.zero.shape)
     return descend(instance, attention_ngd(instance, eta), start, steps)
 
 
-def two_looks(instance: Attention, key: Any, eta: Array, first: int, steps: int) -> Quantities:
-    """NGD from 0, looked at after `first` and after `steps` steps."""
-    solver, ticks = attention_ngd(instance, eta), np.array([first, steps])
-    return descend(instance, solver, zero(instance), steps, ticks=ticks)
-
-
-def landscape(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+def landscape(instance: Attention, key: Any, eta: Array, steps: int) -> Seen:
     """Directions of grad L at the iterates of NGD from 0, and at random W of all norms."""
     solver, d = attention_ngd(instance, eta), instance.X.shape[2]
     down = lambda W: -instance.gradient(W).direction  # noqa: E731
     W = jax.random.normal(key, (len(NORMS), SAMPLES, d, d))
     W = W / jnp.linalg.norm(W, axis=(2, 3), keepdims=True) * jnp.array(NORMS)[:, None, None, None]
-    seen = trace(solver.step, zero(instance), steps, {"iterates": down}, per_decade=12)
+    seen = trace(solver.step, instance.zero, steps, {"iterates": down}, per_decade=12)
     return {**seen, "samples": jax.vmap(down)(W.reshape(-1, d, d))}
 
 
 def start(
     instance: Attention, key: Any, choice: Array, depth: Array, eta: Array, steps: int
-) -> Quantities:
-    """NGD started far out, smallest margin `depth`, in the max-margin direction of a token choice.
-
-    Choice 0 is the best tokens; in the others each input keeps its best with probability 0.7.
-    """
+) -> Seen:
+    """NGD started far out, smallest margin `depth`, along W_a of a token choice."""
+    # The best tokens first; in the other choices each input keeps its best with probability 0.7.
     share = jnp.where(choice == 0, 1.0, 0.7)
     chosen = random_choice(instance, jax.random.fold_in(key, choice), share)
     W = depth * max_margin_direction(instance, chosen, CLOSE)
     return {"chosen": chosen, **descend(instance, attention_ngd(instance, eta), W, steps)}
 
 
-def trap(
-    instance: Attention, key: Any, left: Array, depth: Array, eta: Array, steps: int
-) -> Quantities:
+def trap(instance: Attention, key: Any, left: Array, depth: Array, eta: Array, steps: int) -> Seen:
     """NGD started far out, smallest margin `depth`, along W_S: S all inputs but one, `left`."""
     others = without(instance, left)
     W = depth * max_margin_direction(others, others.best, CLOSE)
     return descend(instance, attention_ngd(instance, eta), W, steps)
 
 
-def choose(instance: Attention, key: Any, choice: Array) -> Quantities:
+def choose(instance: Attention, key: Any, choice: Array) -> Seen:
     """No descent: a token choice drawn uniformly."""
     return {"chosen": random_choice(instance, jax.random.fold_in(key, choice), 0.0)}
 
 
-def nothing(instance: Attention, key: Any) -> Quantities:
+def nothing(instance: Attention, key: Any) -> Seen:
     """No descent: the host stage solves for the best tokens."""
     return {}
 
 
-def path_of_w(instance: Attention, key: Any, kappa: Array, steps: int) -> Quantities:
+def path_of_w(instance: Attention, key: Any, kappa: Array, steps: int) -> Seen:
     """The point of the Frobenius regularisation path at B = kappa ||W_mm||, from near W_mm."""
     near = max_margin_direction(instance, instance.best, NEAR)
     B = kappa * jnp.linalg.norm(near)
@@ -136,11 +121,9 @@ def path_of_w(instance: Attention, key: Any, kappa: Array, steps: int) -> Quanti
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=False)}
 
 
-def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) -> Quantities:
-    """The point of the (K, Q) path at B = kappa times about the nuclear optimum.
-
-    It starts from the Frobenius direction made full rank: not near the solution.
-    """
+def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) -> Seen:
+    """The point of the (K, Q) path at B = kappa times about the nuclear optimum."""
+    # It starts from the Frobenius direction made full rank: not near the solution.
     U, sigma, Vt = jnp.linalg.svd(max_margin_direction(instance, instance.best, NEAR))
     B, root = kappa * jnp.sum(sigma), jnp.sqrt(sigma + 0.1 * sigma[0])[:m]
     wide = KeyQuery(1e6 * U[:, :m] * root, 1e6 * Vt[:m].T * root)
@@ -150,23 +133,18 @@ def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) 
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=True)}
 
 
-def factored(
-    instance: Attention, key: Any, eta: Array, m: int, steps: int, solver: Any
-) -> Quantities:
+def factored(instance: Attention, key: Any, eta: Array, m: int, steps: int, solver: Any) -> Seen:
     """Descent on (K, Q) from small Gaussian factors: an observation, the theory has no claim."""
     d = instance.X.shape[2]
     state = KeyQuery(*(0.1 * jax.random.normal(key, (2, d, m)) / jnp.sqrt(d)))
     return descend(instance, solver(instance, eta), state, steps)
 
 
-def relu(instance: Attention, key: Any, eta: Array, steps: int) -> Quantities:
+def relu(instance: Attention, key: Any, eta: Array, steps: int) -> Seen:
     """Plain GD with a ReLU head; the softmax is looked at half-way and at the end."""
     record = {"W": lambda W: W, "s": lambda W: instance.saturation(W).s}
     ticks = np.array([steps // 2, steps])
-    return trace(attention_gd(instance, eta).step, zero(instance), steps, record, ticks=ticks)
-
-
-# Host stages: what is stored of a run, held against certified references of its own instance.
+    return trace(attention_gd(instance, eta).step, instance.zero, steps, record, ticks=ticks)
 
 
 def arrays(instance: Attention) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -175,10 +153,7 @@ def arrays(instance: Attention) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def solved(instance: Attention, choice: Any = None, solve: Any = svm.frobenius) -> svm.Solution:
-    """The certified solution of a token choice, by default the best: once for an instance's lanes.
-
-    Raises `Infeasible`, of which the run is counted as excluded.
-    """
+    """The certified solution of a token choice, by default the best; or the run is excluded."""
     X, z, best = arrays(instance)
     return svm.remembered(solve, X, z, best if choice is None else choice)
 
@@ -194,12 +169,8 @@ def chosen_by(instance: Attention, choice: np.ndarray) -> tuple[svm.Solution, St
 def to_both(instance: Attention, W: np.ndarray, choice: Any = None) -> Stored:
     """Distances to both max-margin solutions of a choice, by default the best, and their own."""
     two, one = (solved(instance, choice, solve) for solve in (svm.frobenius, svm_nuclear.nuclear))
-    return {
-        "to_frobenius": misalignment(W, two.W),
-        "to_nuclear": misalignment(W, one.W),
-        "apart": misalignment(one.W, two.W),
-        "reference_gap": max(two.gap, one.gap),
-    }
+    own = {"apart": misalignment(one.W, two.W), "reference_gap": max(two.gap, one.gap)}
+    return {"to_frobenius": misalignment(W, two.W), "to_nuclear": misalignment(W, one.W), **own}
 
 
 def descent(instance: Attention, found: Stored) -> Stored:
@@ -213,7 +184,7 @@ def descent(instance: Attention, found: Stored) -> Stored:
         "unit_norm": own.norm,
         "rank": np.linalg.matrix_rank(W[-1], rtol=svm.RANK),
     }
-    with suppress(Infeasible):  # the run's own choice is feasible, the best one need not be
+    with suppress(Infeasible):  # the run's own choice is feasible, the best one may not be
         stored["to_best"] = misalignment(W, solved(instance).W)
     return stored
 
@@ -233,11 +204,9 @@ def trajectory(instance: Attention, found: Stored) -> Stored:
 def equal_descent(instance: Attention, found: Stored) -> Stored:
     """`descent`, whether the instance has a trap, and where the run stands to its own.
 
-    `first_margin` is positive if the first step separates the best tokens of every input; `lag` is
-    that of the set of inputs that leaves the others furthest behind, `undecided` the least number
-    of nats by which any set's fate is decided at the norm that the run ends with. Of a run that
-    selects the best tokens of some inputs S alone: 1 - corr(W, W_S), the lag of the others along
-    W_S and the nats by which that is decided.
+    `lag` is that of the set of inputs that leaves the others furthest behind, `undecided` the least
+    number of nats by which any set's fate is decided at the run's last norm; the same of S alone,
+    if the run ends at the best tokens of inputs S and no others.
     """
     X, z, best = arrays(instance)
     stored, (zeroth, first, *_, W) = descent(instance, found), found["W"]
@@ -255,11 +224,7 @@ def equal_descent(instance: Attention, found: Stored) -> Stored:
 
 
 def trapped(instance: Attention, found: Stored, left: int, depth: float) -> Stored:
-    """Whether a run started along W_S, S all inputs but `left`, ends at all best tokens.
-
-    Starts at which the input left out is selected as well, or whose fate is not yet decided at
-    this depth, are excluded.
-    """
+    """Whether a run started along W_S, S all inputs but `left`, ends at all best tokens."""
     X, z, best = arrays(instance)
     S = svm_traps.left_behind(X, z, best, np.arange(len(best)) != left)
     if S.lag <= -1:
@@ -267,15 +232,9 @@ def trapped(instance: Attention, found: Stored, left: int, depth: float) -> Stor
     if S.undecided(depth * S.solution.norm) < theory.FAR_OUT:
         raise Excluded("not far out: the lag is nearly 1")
     to_left = misalignment(found["W"], S.solution.W)
-    return {
-        "t": found["t"],
-        "best": np.all(found["kept"][-1] == best),
-        "to_left": to_left,
-        "off": to_left[0],
-        "start_norm": np.linalg.norm(found["W"][0]),
-        "own_lag": S.lag,
-        "gap": S.solution.gap,
-    }
+    reached, start_norm = np.all(found["kept"][-1] == best), np.linalg.norm(found["W"][0])
+    stored = {"best": reached, "own_lag": S.lag, "start_norm": start_norm, "off": to_left[0]}
+    return {**stored, "t": found["t"], "to_left": to_left, "gap": S.solution.gap}
 
 
 def downhill(instance: Attention, found: Stored) -> Stored:
@@ -289,17 +248,15 @@ def downhill(instance: Attention, found: Stored) -> Stored:
 def looks(instance: Attention, found: Stored) -> Stored:
     """Whether the choice is the best and whether it is locally optimal, at both looks."""
     seen = [chosen_by(instance, kept)[1] for kept in found["kept"]]
-    norm = np.linalg.norm(found["W"], axis=(1, 2))
     stored = {name: np.array([look[name] for look in seen]) for name in seen[0]}
-    return {**stored, "t": found["t"], "norm": norm}
+    return {**stored, "t": found["t"], "norm": np.linalg.norm(found["W"], axis=(1, 2))}
 
 
 def started(instance: Attention, found: Stored, depth: float) -> Stored:
     """Whether the chosen direction was locally optimal, and whether the run stayed with it.
 
     `stays`: with its tokens, at each tick; `remains`: with tokens and direction at the end (a run
-    may leave the direction and keep the tokens). Starts in a locally optimal direction that are not
-    far out are excluded.
+    may leave the direction and keep the tokens).
     """
     chosen = found["chosen"]
     own, stored = chosen_by(instance, chosen)
@@ -308,7 +265,7 @@ def started(instance: Attention, found: Stored, depth: float) -> Stored:
         raise Excluded("not far out: a better token is nearly a support token")
     stays = (found["kept"] == chosen).all(axis=1)
     off, end = misalignment(found["W"][[0, -1]], own.W)
-    stored |= {"t": found["t"], "stays": stays, "remains": stays[-1] and end <= SAME_DIRECTION}
+    stored |= {"t": found["t"], "stays": stays, "remains": stays[-1] and end <= SAME}
     return {**stored, "off": off, "start_norm": np.linalg.norm(found["W"][0])}
 
 
@@ -339,26 +296,18 @@ def key_query(instance: Attention, found: Stored) -> Stored:
 
 
 def token_sets(instance: Attention, found: Stored, sets: int) -> Stored:
-    """W against W_mm, W_svm and W_fin + C W_svm; runs whose kept tokens are unclear are excluded.
-
-    With sets = 0 the arg-max token of every input is taken for all that it keeps.
-    """
+    """W against W_mm, W_svm, W_fin + C W_svm; with sets = 0 of the arg-max token of each input."""
     X, z, _ = arrays(instance)
     (earlier, s), W = found["s"], found["W"][-1]
-    kept = theory.kept_sets(s, earlier)
+    kept = theory.kept_sets(s, earlier)  # or the run is excluded
     several = np.sum(kept.sum(axis=1) > 1)
     if not sets:
         kept = s == s.max(axis=1, keepdims=True)
     own, fin = svm_general.generalised(X, z, kept), svm_general.finite_part(X, z, s, kept)
-    C = max(float(np.sum((W - fin) * own.W)) / own.norm**2, 0.0)
-    return {
-        "t": found["t"],
-        "to_best": misalignment(W, solved(instance).W),
-        "to_svm": misalignment(W, own.W),
-        "to_law": misalignment(W, fin + C * own.W),
-        "several": several,
-        "gap": own.gap,
-    }
+    C = max(np.sum((W - fin) * own.W) / own.norm**2, 0.0)
+    laws = {"to_best": solved(instance).W, "to_svm": own.W, "to_law": fin + C * own.W}
+    to = {name: misalignment(W, law) for name, law in laws.items()}
+    return {**to, "t": found["t"], "several": several, "gap": own.gap}
 
 
 # The grids; `permuted`, `anywhere` and `autograd` are controls.
@@ -380,15 +329,14 @@ FEW = {**RANGES, "n": whole("the number of inputs", 1, 10, "2^n sets are tried a
 SEVERAL = {**RANGES, "n": whole("the number of inputs", 2, why="one is left out of several")}
 RULES = (
     Rule("K and Q have at most d columns, m <= d", lambda m, d: m <= d),
-    Rule(
-        "the first look is not the later one, first <= steps", lambda first, steps: first <= steps
-    ),
+    Rule("the first look is not the last, first <= steps", lambda first, steps: first <= steps),
     Rule("the input that is left out is one of n, left < n", lambda left, n: left < n),
     Fits("the constraints of a reference, n (T - 1) matrices,", lambda n, T, d: n * (T - 1) * d**2),
 )
+equal_scores, relu_head = partial(draw, equal=True), partial(draw, head="relu")
 # Tiny instances, many to a block, so that each operation is shared.
 grid = partial(sweep, ranges=RANGES, rules=RULES, instances_wide=10, lanes_wide=1, quick_seeds=10)
-ngd, gd = partial(from_zero, solver=attention_ngd), partial(from_zero, solver=attention_gd)
+ngd, gd = (partial(on_w, solver=solver) for solver in (attention_ngd, attention_gd))
 # The authors' sizes of the convergence experiment, and small ones for long runs and paths.
 AUTHORS, SMALL = {"n": 6, "T": 8, "d": 10, "eta": 0.1}, {"n": 3, "T": 4, "d": 6}
 KAPPA = {"kappa": (16.0, 32.0, 64.0, 128.0, 256.0)}
@@ -403,7 +351,7 @@ sweeps = (
     # 0.92 of 240 fresh runs comply, for which 100 decide whether 0.8 do. Chosen after that.
     grid("gd", draw, gd, {**SMALL, "steps": 1_000_000, "eta": 3.0}, after=descent, seeds=100,
          instances_wide=20, quick={"steps": 200_000}, quick_seeds=20),
-    grid("shares", draw, two_looks, {"n": 5, "T": 5, "d": (4, 6, 8, 10, 15, 20, 30), "eta": 0.1,
+    grid("shares", draw, ngd, {"n": 5, "T": 5, "d": (4, 6, 8, 10, 15, 20, 30), "eta": 0.1,
          "first": 1_500, "steps": 10_000}, after=looks, seeds=100, instances_wide=50,
          quick={"d": (4, 15)}, quick_seeds=50, tiny={"first": 30}),
     grid("equal", equal_scores, ngd, {**AUTHORS, "steps": 10_000}, after=equal_descent, ranges=FEW,
@@ -421,7 +369,7 @@ sweeps = (
          instances_wide=20, quick_seeds=20),
     grid("autograd", draw, single, {**AUTHORS, "steps": 30_000}, after=descent, seeds=50,
          instances_wide=25, quick={"steps": 10_000}, quick_seeds=25),
-    grid("published", draw, partial(from_zero, solver=attention_autodiff), {**AUTHORS,
+    grid("published", draw, partial(on_w, solver=attention_autodiff), {**AUTHORS,
          "steps": 100_000}, after=descent, seeds=25, instances_wide=25, quick={"steps": 10_000}),
     grid("start", draw, start, {**AUTHORS, "choice": range(16), "depth": 100.0, "steps": 10_000},
          riding=("choice",), after=started, seeds=30, lanes_wide=16, quick={"choice": range(8)}),

@@ -203,7 +203,7 @@ def paper(
         draw or drawn(title, authors, panels),
         fit,
         predicted,
-        {name: drawn(title, authors, own) for name, own in more.items()},
+        {name: drawn(f"{title}: {name}", authors, own) for name, own in more.items()},
     )
 
 

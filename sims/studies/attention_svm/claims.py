@@ -209,7 +209,7 @@ claims = (
     ),
     recalled(
         "local/stays",
-        r"started at depth $\geq 5$ / clearance along a locally optimal choice, NGD keeps its tokens",
+        r"started at depth $\geq 5$ / clearance along a locally optimal choice, NGD keeps it",
         recorded("min(stays)", "kept at every tick (1 or 0)").equals(1),
         about=OPTIMAL,
         given=FROM_FAR_OUT,

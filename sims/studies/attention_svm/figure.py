@@ -8,55 +8,50 @@ import numpy as np
 from matsense.claims import Run
 from matsense.theory import attention as theory
 from sims import drawing
-from sims.study import along, by_hand, law, recorded, runs, shares, traces
+from sims.study import along, by_hand, final, law, recorded, runs, shares, traces
 
-# Before this step the powers of t are not yet those of the limit.
-EARLY = 30
+
+def limiting(size: np.ndarray, misalignment: np.ndarray) -> np.ndarray:
+    """C size^-2 through the last value, where that is less than 1."""
+    own = misalignment[-1] * (size / size[-1]) ** -theory.EXPONENT
+    return np.where(own < 1, own, np.nan)
 
 
 def ngd_law(run: Run, t: np.ndarray, misalignment: np.ndarray) -> np.ndarray:
-    """C t^-2 through the last value, for the gradient that does not cancel."""
-    holds = (run.sweep == "ngd") & (t >= EARLY)
-    return np.where(holds, misalignment[-1] * (t / t[-1]) ** -theory.EXPONENT, np.nan)
+    """C t^-2, for the gradient that does not cancel."""
+    return limiting(t, misalignment) if run.sweep == "ngd" else np.full(len(t), np.nan)
 
 
-def gd_law(t: np.ndarray, norm: np.ndarray, misalignment: np.ndarray) -> np.ndarray:
-    """C / ||W||^2 through the last value, which is C / ln^2 t in the limit."""
-    known = misalignment[-1] * (norm / norm[-1]) ** -theory.EXPONENT
-    return np.where(t >= EARLY, known, np.nan)
+def gd_law(norm: np.ndarray, misalignment: np.ndarray) -> np.ndarray:
+    """C / ||W||^2, which is C / ln^2 t in the limit."""
+    return limiting(norm, misalignment)
+
+
+def proved(n: int, T: int, d: float) -> float:
+    """1 where every token choice is proved to be feasible."""
+    return 1.0 if d >= theory.least_dimension(n, T) else np.nan
 
 
 def tables(ax: Any, found: list[Run], verdicts: Sequence[Any]) -> None:
-    """Two-by-two tables, one above the other: a condition (yes, no) and who ends how."""
+    """Two-by-two tables, one a line: a condition (yes, no) and how many end how."""
     questions = (
-        ("start", "local", lambda x: x == 1, "along a locally optimal choice", "stays", "kept it"),
-        ("trap", "own_lag", lambda x: x > 1, "in a trap, c > 1", "best", "reached the best"),
-        ("equal", "lag", lambda x: x > 1, "has a trap, c > 1", "best", "reached the best"),
-        (
-            "equal",
-            "first_margin",
-            lambda x: x > 0,
-            "first step separates",
-            "best",
-            "reached the best",
-        ),
+        ("along a locally optimal choice: kept it", "start", "local == 1", "stays"),
+        ("in a trap, c > 1: reached the best", "trap", "own_lag > 1", "best"),
+        ("has a trap, c > 1: reached the best", "equal", "lag > 1", "best"),
+        ("first step separates: reached the best", "equal", "first_margin > 0", "best"),
     )
     cells = []
-    for sweep, quantity, test, condition, outcome, words in questions:
-        row = []
-        for wanted in (True, False):
-            own = [r.quantities for r in found if r.sweep == sweep and quantity in r.quantities]
-            own = [q for q in own if bool(test(float(q[quantity]))) is wanted]
-            hits = sum(float(np.ravel(q[outcome])[-1]) for q in own)
-            row.append(f"{hits:.0f} of {len(own)}")
-        cells.append([f"{condition}: {words}", *row])
+    for words, sweep, condition, outcome in questions:
+        cells.append([words])
+        for seen in (condition, f"not {condition}"):
+            own = [final(outcome)(run).value for run in found if runs(sweep, seen=seen)(run)]
+            cells[-1].append(f"{sum(own):.0f} of {len(own)}")
     ax.axis("off")
     place = {"cellLoc": "center", "loc": "center", "colWidths": [0.64, 0.18, 0.18]}
-    ax.table(cells, colLabels=["NGD: condition: outcome", "if so", "if not"], **place)
+    ax.table(cells, colLabels=["NGD", "if so", "if not"], **place).scale(1, 1.5)
 
 
 CROSS = runs("ngd", where="queries == 'cross'")
-FIRST_BEST = recorded(lambda best: np.ravel(best)[0], "all best tokens, first look")
 panels = (
     traces(
         "misalignment",
@@ -67,14 +62,14 @@ panels = (
             "automatic differentiation, float32": runs("autograd"),
         },
         law=law(r"\propto t^{-2}", ngd_law),
-        title="NGD; a gradient that cancels stalls at logit gaps of 36.7 and 16.6",
+        title="NGD; a gradient that cancels is rounding beyond logit gaps of 36.7, of 16.6",
         y=r"$1-\mathrm{corr}(W,W_a)$",
     ),
     traces(
         "misalignment",
         of=runs("gd"),
         law=law(r"\propto\|W\|^{-2}\sim\ln^{-2}t", gd_law),
-        title="plain GD",
+        title="plain GD, at smaller sizes",
         y=r"$1-\mathrm{corr}(W,W_a)$",
     ),
     along(
@@ -82,25 +77,25 @@ panels = (
         recorded("to_nuclear / to_frobenius"),
         of=runs("path_w", "path_kq"),
         by={"over W": runs("path_w"), "over (K, Q), m = d": runs("path_kq", where="m == 6")},
-        bound=1,
+        law=1,
         title="regularisation paths: which solution do they tend to?",
-        y="distance to nuclear / to Frobenius",
+        y="distance to nuclear solution / to $W_{mm}$",
     ),
     shares(
         "d",
-        FIRST_BEST,
-        of=runs("shares"),
-        scales="log linear",
-        title="the best tokens are found more often in high dimension",
+        final("feasible"),
+        of=runs("feasible", where="n == 8 and T == 9"),
+        law=law(r"d\geq\max(T-1,n)", proved),
+        title="random token choices that can be separated: proved where sufficient",
     ),
     by_hand("who arrives, who stays: traps and locally optimal choices", tables),
     traces(
         "to_nuclear / to_frobenius",
         of=runs("kq", "kq_gd"),
-        by="sweep",
-        bound=1,
+        by={"NGD": runs("kq"), "plain GD": runs("kq_gd")},
+        law=1,
         title="an observation without a claim: descent on (K, Q)",
-        y="distance to nuclear / to Frobenius",
+        y="distance to nuclear solution / to $W_{mm}$",
     ),
 )
 

@@ -203,9 +203,10 @@ def permuted(problem: Attention) -> Attention:
 
     Scores are Y_i times what the head makes of a token, so they change sign with the label.
     """
-    Y = jnp.roll(problem.Y, 1)
-    scores = problem.scores * (problem.Y * Y)[:, None]
-    return Attention(problem.X, problem.z, Y, scores, problem.loss, problem.head)
+    X, z, Y, scores = map(jnp.asarray, (problem.X, problem.z, problem.Y, problem.scores))
+    moved = jnp.roll(Y, 1)
+    scores = scores * (Y * moved)[:, None]
+    return Attention(X, z, moved, scores, problem.loss, problem.head)
 
 
 def without(problem: Attention, left: int | Int[Array, ""]) -> Attention:

@@ -60,14 +60,20 @@ def drift(t: Trace, misalignment: Trace, norm: Trace) -> Estimate:
 
 
 MEAN_CORR = law(
-    r"\overline{\mathrm{corr}}",
-    lambda t, misalignment: theory.gd_log_slope(decade(t, misalignment)[1]),
+    "mean corr", lambda t, misalignment: theory.gd_log_slope(decade(t, misalignment)[1])
 )
-MISALIGNED, DECAY = limit("misalignment"), exponent("misalignment", floor=RESOLUTION)
-STEEPNESS = recorded("min(min(iterates), min(samples)) / bound", "least cos(-grad L, W_mm) / bound")
+DECAY = exponent("misalignment", floor=RESOLUTION)
+LOCAL, BEST = (
+    final("local").called("locally optimal, 1 or 0"),
+    final("best").called("best, 1 or 0"),
+)
+FIRST_BEST = recorded(lambda best: np.ravel(best)[0], "best at the first look, 1 or 0")
+TO_W = final("to_frobenius").called(r"$1-\mathrm{corr}$ to $W_{mm}$")
+TO_NUCLEAR = final("to_nuclear").called(r"$1-\mathrm{corr}$ to the nuclear solution")
+STEEPNESS = recorded("min(min(iterates), min(samples)) / bound", "least cos, over its bound")
 DOWNHILL = recorded(
     lambda iterates, samples: np.mean(np.append(iterates, samples) > 0),
-    "share of W with -<grad L(W), W_mm> > 0",
+    r"share of $W$ with $-\langle\nabla L(W),W_{mm}\rangle>0$",
 )
 
 # What claims suppose of a run: settings, horizons, what happened.
@@ -76,29 +82,30 @@ OVER = given("d >= max(T - 1, n)")
 # NGD adds eta to the norm with each step, if it adds to it at all.
 LONG = lasting("steps * min(eta, 1) >= 1000")
 GROWS = happened(
-    "||W|| grew by eta / 2 a step or more over the last decade",
+    r"$\|W\|$ grew by $\eta/2$ a step or more over the last decade",
     lambda t, norm, eta: speed(t, norm) >= eta / 2,
 )
 # With 1 - corr = e a decade before the end the speed is then within e / 9 of eta.
 ALIGNED = lasting(
-    "1 - corr(W, W_a) <= 0.01 a decade before the end",
+    r"$1-\mathrm{corr}(W,W_a)\leq 0.01$ a decade before the end",
     lambda t, misalignment: decade(t, misalignment)[1][0] <= 0.01,
 )
 RESOLVED = happened(
-    "1 - corr(W, W_a) is above its rounding", lambda misalignment: min(misalignment) > RESOLUTION
+    r"$1-\mathrm{corr}(W,W_a)$ is above its rounding",
+    lambda misalignment: min(misalignment) > RESOLUTION,
 )
 # Plain GD: depth m leaves better tokens that are no support tokens a mass of exp(-m) or so.
 DEEP = lasting(
-    "||W|| >= 5 ||W_a|| a decade before the end",
+    r"$\|W\|\geq 5\|W_a\|$ a decade before the end",
     lambda t, norm, unit_norm: decade(t, norm)[1][0] >= theory.FAR_OUT * unit_norm,
 )
 GROWS_IN_LN = happened(
-    "||W|| grew by ||W_a|| / 2 an e-fold of t or more over the last decade",
+    r"$\|W\|$ grew by $\|W_a\|/2$ an e-fold of $t$ or more over the last decade",
     lambda t, norm, unit_norm: log_slope(t, norm, unit_norm) >= 0.5,
 )
 # Polyak's step has a length of its own: the norm is the clock.
 FAR = lasting(
-    "||W|| >= 100 ||W_a|| at the end", lambda norm, unit_norm: norm[-1] >= 100 * unit_norm
+    r"$\|W\|\geq 100\|W_a\|$ at the end", lambda norm, unit_norm: norm[-1] >= 100 * unit_norm
 )
 FROM_FAR_OUT = (
     # A run must move by about the depth before it can have left; back through 0 is the farthest.
@@ -106,19 +113,21 @@ FROM_FAR_OUT = (
     # A step moves a margin by up to eta max ||x_is - x_it|| ||z_i||, 2 eta on the sphere.
     given("eta <= depth / 10"),
     # A descent finds the direction to start in, which takes long where ||W_a|| is large.
-    happened("started along it: 1 - corr <= 0.001", "off <= 0.001"),
-    lasting("eta steps >= 1.5 ||W(0)||", "eta * steps >= 1.5 * start_norm"),
+    happened(r"started along it: $1-\mathrm{corr}\leq 0.001$", "off <= 0.001"),
+    lasting(r"$\eta$ steps $\geq 1.5\|W(0)\|$", "eta * steps >= 1.5 * start_norm"),
 )
 # Not part of what is said of equal scores where nothing separates the best tokens.
-SEPARABLE = happened("W_mm exists", lambda to_best=None: to_best is not None)
-DECIDED = lasting("|1 - c| ||W|| / ||W_S|| >= 5 for every S", "undecided >= 5")
-OWN_DECIDED = lasting("|1 - c| ||W|| / ||W_S|| >= 5", "own_undecided >= 5")
-SOLVED = lasting("optimality gap of the path's point <= 1e-6", "gap <= 1e-6")
+SEPARABLE = happened("$W_{mm}$ exists", lambda to_best=None: to_best is not None)
+DECIDED = lasting(r"$|1-c|\,\|W\|/\|W_S\|\geq 5$ for every $S$", "undecided >= 5")
+OWN_DECIDED = lasting(r"$|1-c|\,\|W\|/\|W_S\|\geq 5$", "own_undecided >= 5")
+SOLVED = lasting(r"optimality gap of the path's point $\leq 10^{-6}$", "gap <= 1e-6")
 ALONG = (lasting("kappa >= 32"), SOLVED)
 FULL = given("m >= min(n, d)")
 # kappa^2 (1 - corr) of the (K, Q) path to its own limit settles at 10 or less (seen at n = 3,
 # T = 4, d = 6); a second limit must lie well beyond that to be told apart.
-APART = lasting("kappa^2 (1 - corr) of the two solutions >= 100", "kappa**2 * apart >= 100")
+APART = lasting(
+    r"$\kappa^2(1-\mathrm{corr})$ of the two solutions $\geq 100$", "kappa**2 * apart >= 100"
+)
 
 # Of the local optimum 99 in 100: it is a limit, and where two scores are nearly equal a run leaves
 # its token later. A share of runs cannot rise beyond 1: from d = 15 on it is 0.95 and more.
@@ -126,12 +135,12 @@ RISING = (lasting("eta * first >= 150"), "n == T == 5", "4 <= d <= 15")
 
 NGD = ("ngd", "losses")
 CANCELS = runs("autograd", words="automatic differentiation in float32, past saturation")
-SLOW = runs("gd", words="plain GD, whose 1 - corr falls as 1 / ln^2 t")
+SLOW = runs("gd", words=r"plain GD, $1-\mathrm{corr}\sim 1/\ln^2t$")
 PERMUTED = runs("permuted", words="labels permuted after training")
 OPTIMAL = runs("start", seen="local == 1", words="a locally optimal direction")
 NOT_OPTIMAL = runs("start", seen="local == 0", words="a direction that is not locally optimal")
-IN_TRAP = runs("trap", seen="own_lag > 1", words="NGD started along W_S with c > 1")
-OUT_OF_TRAP = runs("trap", seen="own_lag < 1", words="NGD started along W_S with c < 1")
+IN_TRAP = runs("trap", seen="own_lag > 1", words="NGD started along $W_S$ with $c>1$")
+OUT_OF_TRAP = runs("trap", seen="own_lag < 1", words="NGD started along $W_S$ with $c<1$")
 EQUAL = runs("landscape", where="equal == 1")
 UNEQUAL = runs("landscape", where="equal == 0", words="unequal scores")
 # A run that selects no best token at all follows no W_S, and has no lag.
@@ -154,7 +163,7 @@ claims = (
     abstract(
         "direction",
         r"NGD: $W/\|W\|_F\to W_a/\|W_a\|_F$, $a$ the tokens that the run ends at",
-        MISALIGNED.at_most(0, 0.01),
+        limit("misalignment").at_most(0, 0.01),
         about=runs(*NGD),
         given=(LONG, GROWS),
         control=CANCELS,
@@ -202,7 +211,7 @@ claims = (
     recalled(
         "direction/local",
         r"NGD ends at a locally optimal choice of tokens, 99 of 100 runs by $\eta t=10^3$",
-        final("local").equals(1).with_probability(0.99),
+        LOCAL.equals(1).with_probability(0.99),
         about=runs(*NGD, "shares"),
         given=(LONG, GROWS),
         control=PERMUTED,
@@ -241,7 +250,7 @@ claims = (
     recalled(
         "global/first-step",
         "equal scores, the first step separates the best tokens of every input: it ends at them",
-        final("best").equals(1),
+        BEST.equals(1),
         about=runs("equal"),
         given=(LONG, happened("the first step's least margin is positive", "first_margin > 0")),
         control=IN_TRAP,
@@ -249,7 +258,7 @@ claims = (
     recalled(
         "global/unconditional",
         "equal scores and no more (stronger than the paper): every run ends at the best tokens",
-        final("best").equals(1),
+        BEST.equals(1),
         about=runs("equal"),
         given=(LONG, SEPARABLE, DECIDED),
         control=PERMUTED,
@@ -257,15 +266,15 @@ claims = (
     trapping(
         "global/untrapped",
         r"equal non-optimal scores, no trap ($c\leq 1$): every run ends at the best tokens",
-        final("best").equals(1),
+        BEST.equals(1),
         about=runs("equal"),
-        given=(LONG, SEPARABLE, happened("no trap: c <= 1 for every S", "lag <= 1"), DECIDED),
+        given=(LONG, SEPARABLE, happened("no trap", "lag <= 1"), DECIDED),
         control=IN_TRAP,
     ),
     trapping(
         "global/trap",
         r"started in a trap ($c>1$) at depth $\geq 5/(c-1)$, NGD never selects all best tokens",
-        final("best").equals(0),
+        BEST.equals(0),
         about=IN_TRAP,
         given=FROM_FAR_OUT,
         control=OUT_OF_TRAP,
@@ -289,7 +298,7 @@ claims = (
     claim(
         "global/dimension",
         "the share of runs that end at the best tokens rises with $d$, 0.05 per e-fold or more",
-        recorded(lambda best: np.ravel(best)[0], "best").slope("d").at_least(0.05).in_the_mean(),
+        FIRST_BEST.slope("d").at_least(0.05).in_the_mean(),
         source="measured",
         cite="measured at these sizes; the paper says only that it rises",
         about=runs("shares"),
@@ -299,7 +308,7 @@ claims = (
     derived(
         "regpath-W",
         r"$\arg\min_{\|W\|_F\leq B}L\to$ direction of $W_{mm}$, $1-\mathrm{corr}\sim\kappa^{-2}$",
-        final("to_frobenius").scaling("kappa").equals(-theory.EXPONENT, 0.075).in_the_mean(),
+        TO_W.scaling("kappa").equals(-theory.EXPONENT, 0.075).in_the_mean(),
         about=OVER_W,
         given=ALONG,
         control=OVER_KQ,
@@ -307,7 +316,7 @@ claims = (
     derived(
         "regpath-KQ",
         r"$\arg\min_{\|K\|^2+\|Q\|^2\leq 2B}L$: $KQ^\top\to$ nuclear solution, $\sim\kappa^{-2}$",
-        final("to_nuclear").scaling("kappa").equals(-theory.EXPONENT, 0.075).in_the_mean(),
+        TO_NUCLEAR.scaling("kappa").equals(-theory.EXPONENT, 0.075).in_the_mean(),
         about=OVER_KQ,
         given=(FULL, *ALONG),
         control=OVER_W,

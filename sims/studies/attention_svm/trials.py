@@ -149,7 +149,8 @@ def relu(instance: Attention, key: Any, eta: Array, steps: int) -> Seen:
 
 def arrays(instance: Attention) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tokens, queries and the best token of every input."""
-    return np.asarray(instance.X), np.asarray(instance.z), np.argmax(instance.scores, axis=1)
+    X, z, scores = map(np.asarray, (instance.X, instance.z, instance.scores))
+    return X, z, np.argmax(scores, axis=1)
 
 
 def solved(instance: Attention, choice: Any = None, solve: Any = svm.frobenius) -> svm.Solution:

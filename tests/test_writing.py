@@ -12,9 +12,10 @@ import pytest
 
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
-from sims import blame, catalogue, guarded, new, template
 from sims import sweep as cli
-from sims.terminal import report
+from sims import template
+from sims.study import blame, catalogue, guarded
+from sims.terminal import new, report
 from tests import mine, toy
 from tests.test_anywhere import here, refused
 

@@ -11,15 +11,6 @@ Directions: [ghashami2016].
 Example: `python -m sims.sweep streaming_eig --set diagonal.d=64,128 --set diagonal.R=2,3,4,5`.
 """
 
-from sims.studies.streaming_eig import claims, sweeps
-from sims.studies.streaming_eig.figure import panels
-from sims.study import paper
+from sims.studies.streaming_eig.paper import study
 
-study = paper(
-    "The top eigenvector of a row stream",
-    "Kacham, Woodruff, NeurIPS 2024, arXiv 2412.11963; Price, Xun, FOCS 2024",
-    cite="kacham2024",
-    sweeps=(*sweeps.oja, *sweeps.bounded),
-    claims=(*claims.oja, *claims.bounded),
-    panels=panels,
-)
+__all__ = ["study"]

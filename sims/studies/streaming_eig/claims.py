@@ -10,8 +10,8 @@ from matsense.estimate import Estimate
 from matsense.judging.conditions import Selection
 from matsense.shares import exact_interval
 from matsense.theory import streaming as theory
-from sims.study import claim, final, given, lasting, law, recorded, runs
 from sims.studies.streaming_eig.trials import CAPACITY, FAILS_MIXED, GUESSES, OJA, SPEED
+from sims.study import claim, final, given, lasting, law, recorded, runs
 
 derived = partial(claim, source="derived", cite="derived")
 price = partial(
@@ -45,13 +45,17 @@ def relative(R: float, d: int) -> float:
     return R / theory.hard_threshold(math.log(d))
 
 
+def choice(d: int, C: float) -> float:
+    """R at which Price and Xun's rule accepts its largest rate: of a grid in powers of 2^(1/4), the
+    last below 1 / ||x||^2 = 1/2.
+    """
+    return theory.mixed_threshold(d, C, 2**-1.25)
+
+
 # Laws
 
 CRITICAL = law("R^*(d)", lambda d: theory.hard_threshold(math.log(d)))
-# Of a 2^(1/4) grid of rates that starts at a power of 2, the largest below 1 / ||x||^2 = 1/2.
-CHOSEN = law(
-    r"1+(C+\frac{1}{2})\ln d/\ln(1+\eta)", lambda d, C: theory.mixed_threshold(d, C, 2**-1.25)
-)
+CHOICE = law(r"1+(C+\frac{1}{2})\ln d/\ln(1+\eta)", choice)
 KEPT = law("(1/s - 1) / R", lambda run, s: theory.kept_share_error(s, gap(run)))
 
 # What is read off a run
@@ -70,10 +74,24 @@ SIN2 = recorded("sin2", "sin^2")
 IN_ROOTS = recorded(lambda run, sin2: sin2 * math.sqrt(gap(run)), "sin^2 sqrt(R)")
 EXCESS = recorded(lambda certificate: np.max(certificate), "largest excess of ||P v||")
 FAILING = final("failing").called("failure probability")
-LEAST = recorded(lambda failing: np.min(failing), "failure probability, least over rates")
+LEAST = recorded(lambda failing: np.min(failing), "failure probability, least over rates 0.5 to 27")
 LEAST_WITH_ROW = recorded(
     lambda failing_mixed, largest_row: min(np.min(failing_mixed), largest_row > FAILS_MIXED),
     "failure probability at sin^2 > 1/4, least over rates and the largest row",
+)
+OVER_BOUNDS = recorded(
+    lambda over_sigma, over_share: max(over_sigma.max(), over_share.max()),
+    "largest sin^2 / bound over 18 subsets a run",
+)
+# 1% more is left to the start's e^-s.
+OF_CERTIFICATE = recorded(
+    lambda run, sin2, d: sin2 / (0.5 * SPEED * math.log(d) / gap(run)),
+    "sin^2 / (eta lambda_2 / 2)",
+)
+IN_BLOCKS = (
+    recorded("mean")
+    .scaling("blocks", read=lambda t: t - 1.0)
+    .called("exponent of mean sin^2 in t - 1")
 )
 MEAN_OVER_LIMIT = recorded(
     lambda mean, error, law, trials: Estimate(mean / law, error / law, trials - 1),
@@ -92,6 +110,17 @@ RANDOM = (LONG, ROOM, "R >= 4", given("||A||_F^2 is known", "belief == 1"))
 HALF = (given("no heavy row carries v1", "share == 0"), "carriers <= 0.5")
 # Of `streaming.draw`: 2 R along v1, h heavy tails and d - 1 light ones.
 ENERGY = "(2 * R + h + d - 1)"
+GUESSED = given("guesses hold ||A||_F^2", f"2**{GUESSES[0]} <= {ENERGY} <= 2**{GUESSES[1]}")
+HEAVY = given(
+    "the heavy rows have ||a||^2 >= ||A||_F^2 / (d ln d)",
+    f"(2 * share * R / h + 1) * d * ln(d) >= {ENERGY}",
+)
+# 4 d ln d times their share of ||A||_F^2; with none the vector stays where it was.
+SAMPLED = given(
+    "20 rows across v1 or more are sampled in the mean",
+    f"4 * d * ln(d) * (1 - 2 * R / {ENERGY}) >= 20",
+)
+WHOLE = given("s h is whole", lambda s, h: abs(s * h - round(s * h)) < 1e-9)
 FLAT_LIMIT = "(blocks - 1) * (d - 1) / (n * R)"
 SPARE = "blocks - ln(d) / (2 * ln(R))"
 SETTLED = ("R >= 4", f"{SPARE} >= 3", lasting(f"{FLAT_LIMIT} <= 0.05"))
@@ -106,6 +135,9 @@ def power(sweep: str, order: str = "random", method: str = "oracle") -> Selectio
     return runs(sweep, where=f"method == {method!r} and order == {order!r}")
 
 
+# Sweeps some of whose passes are Oja's, held against its certificate.
+CERTIFIED = ("certificate", "worst", "diagonal", "mixed", "gap", "gap_constant", "light_gap")
+CERTIFIED += ("half", "baselines", "equal_memory")
 SORTED = runs(
     "half",
     where="method == 'oracle' and order == 'energy'",
@@ -116,15 +148,9 @@ GROUPED = runs("more_blocks", where="grouped == 1", words="rows by falling energ
 oja = (
     derived(
         "D0",
-        r"growth certificate: $\|Pv\|\leq\sqrt{\eta\lambda_2/2}\,\sqrt{1-e^{-2s}}+\|Pv_0\|e^{-s}$,"
-        " any rows, any order",
+        r"any rows, any order: $\|Pv\|\leq\sqrt{\eta\lambda_2/2}\sqrt{1-e^{-2s}}+\|Pv_0\|e^{-s}$",
         EXCESS.at_most(ROUNDING),
-        about=runs(
-            *("certificate", "worst", "diagonal", "mixed", "gap", "gap_constant", "light_gap"),
-            *("half", "baselines", "equal_memory"),
-            where=lambda method=OJA[0]: method in OJA,
-            words="every pass of Oja's method",
-        ),
+        about=runs(*CERTIFIED, where=law("Oja's passes", lambda method=OJA[0]: method in OJA)),
         given=(given("the bound is told the whole rate", lambda credit=1.0: credit == 1),),
         control=runs("overclaimed", words="the bound with a quarter of the rate"),
     ),
@@ -145,12 +171,11 @@ oja = (
     ),
     price(
         "px-hard",
-        r"with any fixed rate Oja fails below $R=\Omega(\log d/\log\log d)$",
+        r"with any fixed rate Oja fails below $R=\Omega(\log d/\log\log d)$: here $0.7\,R^*$",
         LEAST.at_least(0.9).in_the_mean(),
         about=runs("diagonal"),
         given=(given("R <= 0.7 R*(d)", lambda R, d: relative(R, d) <= 0.7), *MANY),
         control=runs("exponential", words="the exponential update"),
-        remark="rates 0.5 to 27 on a 2^(1/4) grid; R* is derived, not the paper's",
     ),
     derived(
         "px-hard/above",
@@ -178,18 +203,16 @@ oja = (
     ),
     price(
         "px-gap",
-        r"random order: Price-Xun needs $R=\Omega(\log d)$; success is a function of $R/\ln d$",
+        r"random order: Price-Xun ($C=2$, theirs 10) needs $R\propto\ln d$, or $R=\Omega(\log d)$",
         (FAILING.crossing("R") / "ln(d)").spread("d").equals(1.0, 0.1).in_the_mean(),
         about=runs("gap"),
         given=(ASKED, *RULE),
         control=runs("gap_constant", words="a growth that does not depend on d"),
-        remark="mixed instance, C = 2 (theirs is 10)",
     ),
     derived(
         "px-gap/law",
-        r"mixed instance: Price-Xun's threshold is $R=1+(C+\frac{1}{2})\ln d/\ln(1+\eta)$, "
-        r"$\eta\|x\|^2<1$ the largest",
-        FAILING.crossing("R").equals(CHOSEN, 0.1).in_the_mean(),
+        r"Price-Xun: $R=1+(C+\frac{1}{2})\ln d/\ln(1+\eta)$, $\eta\|x\|^2<1$ the largest",
+        FAILING.crossing("R").equals(CHOICE, 0.1).in_the_mean(),
         about=runs("gap"),
         given=(ASKED, *RULE),
         control=runs("gap_constant", where="d >= 1024", words="a growth that does not depend on d"),
@@ -220,9 +243,8 @@ oja = (
     ),
 )
 
-UPPER = (
-    r"random order: block power has $\sin^2\leq 1/\sqrt{R}$ in $O(hd\,\mathrm{polylog}\,d)$ numbers"
-)
+# The constant 1 was fixed before any run: the subset lemma alone allows 2 / R.
+UPPER = r"random order: $\sin^2\leq 1/\sqrt{R}$ in $O(hd\,\mathrm{polylog}\,d)$ numbers"
 bounded = (
     kacham(
         "kw-upper",
@@ -231,24 +253,18 @@ bounded = (
         about=power("power"),
         given=RANDOM,
         control=SORTED,
-        remark="light rows alone, heavy alone, both; C = 1 fixed beforehand",
     ),
     kacham(
         "kw-upper/guessed",
         UPPER + r", $\|A\|_F$ guessed in powers of 2",
         IN_ROOTS.at_most(1.0),
         about=power("power", method="guessed"),
-        given=(
-            *RANDOM,
-            given("the guesses hold ||A||_F^2", f"2**{GUESSES[0]} <= {ENERGY} <= 2**{GUESSES[1]}"),
-        ),
+        given=(*RANDOM, GUESSED),
         control=SORTED,
-        remark="light rows alone, heavy alone, both; C = 1 fixed beforehand",
     ),
     derived(
         "kw-upper/slope",
-        r"random order: $\sin^2$ of block power falls like $1/R$ or faster ([kacham2024]: "
-        r"$1/\sqrt{R}$)",
+        r"random order: $\sin^2$ of block power falls like $1/R$ or faster",
         SIN2.scaling("R").at_most(-1.0, 0.1).in_the_mean(),
         about=power("power"),
         given=RANDOM,
@@ -259,14 +275,7 @@ bounded = (
         r"heavy rows take $hd$ of $O(hd\,\mathrm{polylog}\,d)$ numbers: linear in $h$",
         recorded("heavy_numbers").scaling("h").equals(1.0, 0.05).in_the_mean(),
         about=runs("memory", where="belief == 1"),
-        given=(
-            LONG,
-            ROOM,
-            given(
-                "the heavy rows have ||a||^2 >= ||A||_F^2 / (d ln d)",
-                f"(2 * share * R / h + 1) * d * ln(d) >= {ENERGY}",
-            ),
-        ),
+        given=(LONG, ROOM, HEAVY),
         control=runs("memory", where="belief < 1", words="||A||_F^2 believed 256 times too small"),
     ),
     derived(
@@ -276,23 +285,18 @@ bounded = (
         about=runs("forgotten", where="keeps == 0"),
         given=("R >= 32", "h >= 32", "q >= 64"),
         control=runs("forgotten", where="keeps == 1", words="the row is kept"),
-        remark="R is the row's energy, the gap R / 2 to R / 4; [kacham2024] speaks of every algorithm",
+        remark="R is the row's energy, the gap R/2 to R/4; the paper speaks of every algorithm",
     ),
     derived(
         "D2",
-        r"subset lemma, any rows $B$, top vector $u$: "
-        r"$\sin^2(u,v_1)\leq\lambda_2/\sigma_1(B)^2\leq 1/(fR)$",
-        recorded(
-            lambda over_sigma, over_share: max(over_sigma.max(), over_share.max()),
-            "largest sin^2 / bound over 18 subsets a run",
-        ).at_most(1.0, ROUNDING),
+        r"any rows $B$, top vector $u$: $\sin^2(u,v_1)\leq\lambda_2/\sigma_1(B)^2\leq 1/(fR)$",
+        OVER_BOUNDS.at_most(1.0, ROUNDING),
         about=runs("subsets", where="foreign == 0"),
         control=runs("subsets", where="foreign == 1", words="coordinates turned by one place"),
     ),
     derived(
         "D3",
-        "light rows, random order: block power has $\\sin^2=(t-1)\\sum_i\\langle a_i,v_1\\rangle^2"
-        r"\|Pa_i\|^2/\lambda_1^2$",
+        r"light: $\sin^2=(t-1)\sum_i\langle a_i,v_1\rangle^2\|Pa_i\|^2/\lambda_1^2$, in the mean",
         MEAN_OVER_LIMIT.equals(1.0, 0.12),
         about=runs("blocks", where="grouped == 0"),
         given=SETTLED,
@@ -301,34 +305,25 @@ bounded = (
     derived(
         "D3/more",
         r"more blocks than needed hurt: $\sin^2\propto t-1$",
-        recorded("mean")
-        .scaling("blocks", read=lambda t: t - 1.0)
-        .called("exponent of mean sin^2 in t - 1")
-        .equals(1.0, 0.1)
-        .in_the_mean(),
+        IN_BLOCKS.equals(1.0, 0.1).in_the_mean(),
         about=runs("more_blocks", where="grouped == 0"),
         given=SETTLED,
         control=GROUPED,
     ),
     derived(
         "D3/needed",
-        r"$\ln d/(2\ln R)+2$ blocks suffice; one fewer than the first term do not",
+        r"$\ln d/(2\ln R)+2$ blocks suffice (2 fixed beforehand); less than the first term do not",
         recorded("median", "median sin^2 over orders and starts").at_most(LOST),
         about=runs("few_blocks"),
         given=(f"{SPARE} >= 2", "R >= 2", "trials >= 16", lasting(f"{FLAT_LIMIT} <= 0.15")),
         control=runs("few_blocks", where=f"{SPARE} <= -1"),
-        remark="2 was fixed beforehand",
     ),
     derived(
         "D9",
         r"a share $s$ of the rows $\sqrt{R/h}\,e_1+f_i$ is kept: $\sin^2=(1/s-1)/R$",
         SIN2.equals(KEPT, 0.2),
         about=runs("kept"),
-        given=(
-            "s * R >= 8",
-            "s < 1",
-            given("s h is whole", lambda s, h: abs(s * h - round(s * h)) < 1e-9),
-        ),
+        given=("s * R >= 8", "s < 1", WHOLE),
         control=runs("kept", where="s * R <= 1"),
     ),
     sketch(
@@ -357,27 +352,18 @@ bounded = (
     ),
     sketch(
         "mergeable/oja",
-        r"$R\leq d/(8l)$: Oja with as many stored numbers finds $v_1$",
+        r"$R\leq d/(8l)$: Oja, asked to grow by $\ln d$ (theirs: $10\ln d$), finds $v_1$",
         SIN2.at_most(LOST),
         about=runs("equal_memory", where="method == 'rates'"),
         given=(*STARVED, "R >= 4"),
         control=runs("equal_memory", where="method == 'directions'", words="Frequent Directions"),
-        remark="rates 1, 2, 4 ... times ln d / lambda_1, growth ln d (theirs: 10 ln d)",
     ),
     derived(
         "order/half",
         r"$v_1$'s energy in the first half of the stream: block power ends at $\sin^2=1$",
         SIN2.at_least(0.99),
         about=SORTED,
-        given=(
-            *RANDOM,
-            *HALF,
-            # 4 d ln d times their share of ||A||_F^2; with none z stays where it was.
-            given(
-                "20 rows across v1 or more are sampled in the mean",
-                f"4 * d * ln(d) * (1 - 2 * R / {ENERGY}) >= 20",
-            ),
-        ),
+        given=(*RANDOM, *HALF, SAMPLED),
         control=power("half"),
     ),
     derived(
@@ -391,13 +377,9 @@ bounded = (
     derived(
         "order/half/oja",
         r"$v_1$'s energy in the first half, or shuffled: Oja has $\sin^2\leq\eta\lambda_2/2$",
-        recorded(
-            lambda run, sin2, d: sin2 / (0.5 * SPEED * math.log(d) / gap(run)),
-            "sin^2 / (eta lambda_2 / 2)",
-        ).at_most(1.0, 0.01),
+        OF_CERTIFICATE.at_most(1.0, 0.01),
         about=runs("half", where="method == 'oja'"),
         given=("d >= 20", "R <= 4096"),
         control=SORTED,
-        remark="eta = 3 ln d / lambda_1; 1% for the start's e^-s",
     ),
 )

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from matsense import stream
-from matsense.problems import hard_streams, memory_streams, streaming
+from matsense.problems import memory_streams, streaming
 from matsense.problems.hard_streams import SparseStream
 from matsense.problems.streaming import Stream
 from matsense.solvers import StreamSolver

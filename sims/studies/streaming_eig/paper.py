@@ -1,11 +1,14 @@
-"""The grids that the claims are judged on, and what may be typed in their place."""
+"""The study: its grids, what may be typed in their place, and its figure."""
 
+import math
 from typing import Any, get_args
 
 from matsense.problems import hard_streams, memory_streams, streaming
+from matsense.theory import streaming as theory
 from sims.ranges import Fits, Rule, one_of, positive, real, switch, whole
-from sims.studies.streaming_eig import trials
-from sims.study import Sweep, sweep
+from sims.studies.streaming_eig import claims, trials
+from sims.studies.streaming_eig.claims import FAILING, LEAST, SIN2, SORTED, choice, relative
+from sims.study import Sweep, along, law, paper, recorded, runs, sweep
 
 RANGES = {
     "n": whole("the number of rows", 10, why="they are looked at ten times, or cut into blocks"),
@@ -268,4 +271,90 @@ bounded = (
         dict(d=192, l=3, R=(4.0, 8.0), method=("directions", "rates")),
         seeds=6,
     ),
+)
+
+
+# The figure
+
+
+def best_failure(d: int, R: float, m: int) -> float:
+    """At the rate that is best there, beside m light rows a coordinate."""
+    return float(theory.best_hard_failure(math.log(d), R, m))
+
+
+def forgetting(R: float, s: float = 0.0) -> float:
+    """sin^2 where a share s is kept, or all but the special row."""
+    return float(theory.kept_share_error(s, R) if s else theory.forgotten_row_error(R))
+
+
+panels = (
+    along(
+        law("R / R^*(d)", relative),
+        LEAST,
+        of=runs("diagonal"),
+        by="d",
+        law=law("closed form", best_failure),
+        scales="linear linear",
+        title="Oja at its best fixed rate, diagonal instance",
+        y="failure probability",
+    ),
+    along(
+        law(r"R / (1+(C+\frac{1}{2})\ln d/\ln(1+\eta))", lambda R, d, C: R / choice(d, C)),
+        FAILING,
+        of=runs("gap", "gap_constant", "light_gap"),
+        by=("sweep", "d"),
+        scales="log linear",
+        title="Price-Xun's rule, mixed instance and light rows",
+    ),
+    along(
+        "R",
+        SIN2,
+        of=runs("power", "half"),
+        by={
+            "light rows carry $v_1$": runs("power", where="share == 0 and method == 'oracle'"),
+            "light and heavy rows": runs("power", where="share == 0.5 and method == 'oracle'"),
+            "heavy rows": runs("power", where="share == 1 and method == 'oracle'"),
+            "light, in the first half": SORTED,
+        },
+        law=law("2/R", "2 / R"),
+        bound=law(r"1/\sqrt{R}", "1 / sqrt(R)"),
+        title="block power in random order, and sorted",
+    ),
+    along(
+        "blocks",
+        recorded("mean", "mean sin^2"),
+        of=runs("few_blocks", "more_blocks", where="grouped == 0"),
+        by=("d", "R"),
+        law=law("limit of light rows", "law"),
+        title="block power: too few blocks do not converge, more hurt",
+    ),
+    along(
+        "R",
+        SIN2,
+        of=runs("kept", "forgotten", where=lambda keeps=0.0: keeps == 0),
+        by={
+            "1/16 of the rows kept": runs("kept", where="s == 1/16"),
+            "1/4": runs("kept", where="s == 1/4"),
+            "3/4": runs("kept", where="s == 3/4"),
+            "all but the special row": runs("forgotten"),
+        },
+        law=law("(1/s-1)/R, 1/R^2", forgetting),
+        title="what forgetting rows costs",
+    ),
+    along(
+        law("R l / d", "R * l / d"),
+        SIN2,
+        of=runs("directions_l", "directions_d", "equal_memory"),
+        by=("method", "d", "l"),
+        title="Frequent Directions, and Oja in as many numbers",
+    ),
+)
+
+study = paper(
+    "The top eigenvector of a row stream",
+    "Kacham, Woodruff, NeurIPS 2024, arXiv 2412.11963; Price, Xun, FOCS 2024",
+    cite="kacham2024",
+    sweeps=(*oja, *bounded),
+    claims=(*claims.oja, *claims.bounded),
+    panels=panels,
 )

@@ -126,7 +126,7 @@ def mean_of_groups(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def exact_interval(
-    successes: Float[np.ndarray, "*shares"], n: float, level: float
+    successes: Float[np.ndarray, "*shares"], n: int, level: float
 ) -> tuple[Float[np.ndarray, "*shares"], Float[np.ndarray, "*shares"]]:
     """Clopper and Pearson's interval for a share of n independent outcomes; `level` is the chance
     that it misses, at most, whatever the share: Wilson's does not keep it near 0 and 1.

@@ -110,7 +110,7 @@ def signed(
 
     In the order "signs" the products <a_i, v1> <a_i, e_2> have one sign in each half of the
     stream, so that their pushes add up in each half: nearly the worst for Oja, within a factor 3
-    of its certificate D0 (`matsense.theory.streaming`; measured by the study).
+    of its growth certificate (`matsense.theory.streaming`; measured by the study).
     """
     key_signs, key_tail, key_order = jax.random.split(key, 3)
     first, second = jax.random.rademacher(key_signs, (2, n), float)

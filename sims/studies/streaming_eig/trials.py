@@ -109,8 +109,9 @@ def passed(
 def try_rates(instance: SparseStream, key: Any, starts: int) -> Quantities:
     """The share of starts that fail, by rate; and the largest row's error."""
     eta, begin, final = passed(instance, key, HARD_RATES, starts, exponential=False)
+    seen = failing_of(instance, eta, final, starts)
     over = excess(instance, jnp.repeat(eta, starts), begin, final)
-    return {**failing_of(instance, eta, final, starts), "certificate": jnp.max(over)}
+    return {**seen, "certificate": jnp.max(over)}
 
 
 def try_rates_exponentially(instance: SparseStream, key: Any, starts: int) -> Quantities:
@@ -179,21 +180,26 @@ def solver_of(
     as fit into the 2 l d numbers of Frequent Directions, accepted at growth ln d.
     """
     n, d = instance.rows.shape
-    many = 2.0 ** jnp.arange((2 * l * d - d) // (d + 1))
-    speed = {"harmonic": 2.0 * n, "rates": many * math.log(d)}.get(method, SPEED * math.log(d))
-    eta = jnp.atleast_1d(speed / instance.lambda1)
+    eta = jnp.reshape(SPEED * math.log(d) / instance.lambda1, 1)
     energy = jnp.reshape(belief * jnp.sum(instance.rows**2), 1)
-    # The guesses reach beyond all that there is, 100 to 10^4; noise adds 1e-4 to sin^2 at the end.
-    guesses = energy if method == "oracle" else powers_of_two(*GUESSES)
-    noise = jnp.reshape(1e-2 * instance.lambda1 / (BLOCKS * math.sqrt(d)), 1)
-    methods = {
-        "oracle": lambda: block_power(n, d, 1, BLOCKS, guesses, CAPACITY),
-        "guessed": lambda: block_power(n, d, 1, BLOCKS, guesses, CAPACITY),
+    if method == "harmonic":
+        eta = jnp.reshape(2.0 * n / instance.lambda1, 1)
+    if method == "rates":
+        lanes = (2 * l * d - d) // (d + 1)
+        eta = rates(1.0, 2.0 ** (lanes - 1), 1) * math.log(d) / instance.lambda1
+
+    def noise() -> Array:
+        """Adds 1e-4 to sin^2 at the end."""
+        return jnp.reshape(1e-2 * instance.lambda1 / (BLOCKS * math.sqrt(d)), 1)
+
+    methods: dict[str, Callable[[], StreamSolver]] = {
+        "oracle": lambda: block_power(n, d, 1, BLOCKS, energy, CAPACITY),
+        "guessed": lambda: block_power(n, d, 1, BLOCKS, powers_of_two(*GUESSES), CAPACITY),
         "oja": lambda: oja(fixed(eta), d, 1),
         "harmonic": lambda: oja(harmonic(eta), d, 1),
         "rates": lambda: price_xun(eta, d, 1, 1.0),
         "minibatch": lambda: minibatch_oja(d, 1, n // (10 * BLOCKS), eta),
-        "noisy": lambda: noisy_power(d, 1, n // BLOCKS, noise),
+        "noisy": lambda: noisy_power(d, 1, n // BLOCKS, noise()),
         "directions": lambda: frequent_directions(l, d),
     }
     return methods[method](), eta
@@ -211,8 +217,8 @@ def pass_once(
     solver, eta = solver_of(instance, method, belief, l)
     begin = solver.init(key)
     final, _ = stream.scan(solver, begin, instance.rows, chunk)
-    stored = jnp.asarray(solver.stored(final), float)
-    seen = {**answer(instance, solver.read(final)), "stored": stored}
+    seen = answer(instance, solver.read(final))
+    seen["stored"] = jnp.asarray(solver.stored(final), float)
     if method in ("oracle", "guessed"):
         heavy = jnp.sum(jnp.minimum(final.found, CAPACITY)).astype(float)
         seen["heavy_numbers"] = heavy * instance.v1.shape[0]
@@ -269,14 +275,19 @@ def shared_rows(key: Array, h: int, d: int, R: Array) -> Stream:
 
 def keep_share(instance: Stream, key: Array, s: Array) -> Quantities:
     """A share s of the rows, chosen blindly, is kept; the answer is their top singular vector."""
-    kept = memory_streams.kept_blindly(key, instance.rows.shape[0], s)
-    return answer(instance, memory_streams.of_kept(instance, kept)[0][:, None])
+    return remembered(instance, memory_streams.kept_blindly(key, instance.rows.shape[0], s))
 
 
 def forget_special(instance: Stream, key: Array, keeps: Array) -> Quantities:
     """All rows are kept but the first, which is the one that matters; with `keeps` > 0 it too."""
-    kept = (jnp.arange(instance.rows.shape[0]) > 0) | (keeps > 0)
-    return answer(instance, memory_streams.of_kept(instance, kept)[0][:, None])
+    return remembered(instance, (jnp.arange(instance.rows.shape[0]) > 0) | (keeps > 0))
+
+
+def remembered(instance: Stream, kept: Array) -> Quantities:
+    """The answer of the rows that were kept, and how many numbers these are."""
+    u, _ = memory_streams.of_kept(instance, kept)
+    seen = answer(instance, u[:, None])
+    return {**seen, "stored": jnp.sum(kept).astype(float) * instance.v1.shape[0]}
 
 
 def keep_subsets(instance: Stream, key: Array, foreign: Array, sets: int) -> Quantities:
@@ -300,4 +311,4 @@ def keep_subsets(instance: Stream, key: Array, foreign: Array, sets: int) -> Qua
         return sin2 / bounds[0], sin2 / bounds[1]
 
     first, second = jax.lax.map(one, kept)
-    return {"t": jnp.full(1, n), "over_sigma": first, "over_share": second}
+    return {"t": jnp.full(1, n), "R": instance.gap, "over_sigma": first, "over_share": second}

@@ -1,4 +1,4 @@
-"""The sparse hard instances D6 and D7, Oja on them, and the closed form of failure."""
+"""The sparse hard instances, diagonal and mixed, Oja on them, and the closed form of failure."""
 
 import math
 

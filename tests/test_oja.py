@@ -1,4 +1,4 @@
-"""Oja's method: textbook rows, exact blocks, the growth certificate D0."""
+"""Oja's method: textbook rows, exact blocks, the growth certificate."""
 
 import functools
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_every_form_is_the_textbook_method(
         v, s = textbook(np.asarray(instance.rows), np.asarray(state.V[:, lane]), steps[:, lane])
         np.testing.assert_allclose(final.V[:, lane], v, rtol=0, atol=1e-12)
         np.testing.assert_allclose(final.s[lane], s, rtol=1e-12, atol=1e-12)
-    # D0 at every look; the largest rate of eta / t is its first.
+    # The certificate at every look; the largest rate of eta / t is its first.
     assert seen["excess"].shape == (6, len(ETAS))
     assert np.max(seen["excess"]) <= 1e-12
 

@@ -58,7 +58,7 @@ def sentence(formula: str) -> str:
         try:
             tree = ast.parse(formula.strip(), mode="eval").body
             return formula if isinstance(tree, ast.Constant) else _joined(tree)
-        except (SyntaxError, ValueError, TypeError):
+        except (SyntaxError, ValueError, TypeError, KeyError):
             pass  # it is no expression
     if "\\" not in formula and re.search(r"[A-Za-z]{2,} +\w", formula):
         return formula

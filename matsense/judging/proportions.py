@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from scipy import special
 
 from matsense.fitting.estimate import Estimate, pooled_dof
@@ -123,3 +123,14 @@ def mean_of_groups(estimates: Sequence[Estimate]) -> Estimate:
         float(np.mean([e.below for e in estimates])),
         float(np.mean([e.above for e in estimates])),
     )
+
+
+def exact_interval(
+    successes: Float[np.ndarray, "*shares"], n: int, level: float
+) -> tuple[Float[np.ndarray, "*shares"], Float[np.ndarray, "*shares"]]:
+    """Clopper and Pearson's interval for a share of n independent outcomes; `level` is the chance
+    that it misses, at most, whatever the share: Wilson's does not keep it near 0 and 1.
+    """
+    low = special.betaincinv(successes, n - successes + 1, level / 2)
+    high = special.betainccinv(successes + 1, n - successes, level / 2)
+    return np.where(successes == 0, 0.0, low), np.where(successes == n, 1.0, high)

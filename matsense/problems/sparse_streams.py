@@ -1,8 +1,8 @@
 """Sparse streams on which Oja's method is hard pressed: reconstructions of [price2024]'s instance.
 
-The pseudocode and the instances of the paper are not at hand: these are the instances of the laws
-D6 (diagonal) and D7 (mixed) of `matsense.theory.streaming`, where R = lambda_1 / lambda_2 is exact
-and v1 is known.
+The pseudocode and the instances of the paper are not at hand: on these R = lambda_1 / lambda_2 is
+exact, v1 is known, and `matsense.theory.streaming` has laws: `hard_failure` on the diagonal one,
+`mixed_threshold` and `largest_row_error` on the mixed one.
 """
 
 import jax
@@ -45,7 +45,7 @@ class SparseStream:
 def diagonal(
     key: PRNGKeyArray, d: int, R: float | Float[Array, ""], m: int, most: int = 16
 ) -> SparseStream:
-    """D6, in random order: R copies of e_1, R <= `most` a whole number; m rows e_j / sqrt(m) for
+    """In random order: R copies of e_1, R <= `most` a whole number; m rows e_j / sqrt(m) for
     each of the d - 1 other coordinates. lambda_1 = R, lambda_2 = 1.
     """
     first = jnp.where(jnp.arange(most, dtype=float) < R, 1.0, 0.0)
@@ -60,7 +60,7 @@ def diagonal(
 def mixed(
     key: PRNGKeyArray, d: int, R: float | Float[Array, ""], m: int, most: int = 16
 ) -> SparseStream:
-    """D7, in random order: k = R - 1 rows e_1 + f_i, k <= `most` a whole number; m rows
+    """In random order: k = R - 1 rows e_1 + f_i, k <= `most` a whole number; m rows
     e_j / sqrt(m) for each of the d - 1 - most coordinates beyond the f_i.
 
     lambda_1 = R with v1 = (k e_1 + sum f_i) / sqrt(k^2 + k), lambda_2 = 1. The largest rows,

@@ -54,7 +54,8 @@ def block_power(
     with probability q = min(1, c D ||a||^2 / ||A||_F^2); at its end z <- y / ||y||, and z stays if
     y = 0. Heavy rows, ||a||^2 >= ||A||_F^2 / D with D = d ln d, are stored. A Gaussian sketch
     S = G A of k rows chooses the larger of ||S z|| and ||S u||, u the top right singular vector of
-    the stored rows (by D2 one of the two is good if light rows alone have a gap).
+    the stored rows (by the subset lemma, `matsense.theory.streaming.subset_bounds`, one of the
+    two is good if light rows alone have a gap).
 
     `guesses` are values of ||A||_F^2 that run side by side: the true one alone (oracle mode), or
     powers of 2, of which the smallest above the exact sum is chosen at the end. All of them count

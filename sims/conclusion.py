@@ -21,6 +21,7 @@ from matsense.judge import Verdict, judge
 from sims import report, signals
 from sims.drawing import rendered, state_precision, style
 from sims.failures import doing
+from sims.figures import evidence
 from sims.files import about, stage, sync
 from sims.precision import Precision
 from sims.stopwatch import Stopwatch
@@ -42,7 +43,7 @@ def conclude(
         verdicts = []
         for claim in study.claims:
             with _asked_of(f"judging {claim.id}"):
-                verdicts.append(judge(claim, runs))
+                verdicts.append(judge(evidence.remembering(claim), runs))
         digest = grid_digest(name, precision, runs, verdicts)
         with _asked_of("fitting the runs for rates.csv"):
             rates = report.rates_csv(study, runs, digest).encode()
@@ -56,6 +57,8 @@ def conclude(
                     state_precision(figure, str(precision))
                 for suffix, content in rendered(figure, digest).items():
                     files[stem + suffix] = content
+        with _asked_of("drawing the evidence"):
+            files["evidence.pdf"] = evidence.pages(verdicts, runs, digest)
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = report.dump(source).encode()
     return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}

@@ -97,17 +97,17 @@ def _latex(tree: ast.expr, around: int = 0) -> str:
         case ast.Tuple():
             return r"\{" + ", ".join(map(_latex, tree.elts)) + r"\}"
         case ast.UnaryOp(ast.USub()):
-            text = f"-{_latex(tree.operand, 3)}"
-            return f"({text})" if around > 1 else text
+            less = f"-{_latex(tree.operand, 3)}"
+            return f"({less})" if around > 1 else less
         case ast.Compare():
-            text = _latex(tree.left, 1)
+            chain = _latex(tree.left, 1)
             for sign, part in zip(tree.ops, tree.comparators, strict=True):
-                text += f" {SIGNS[type(sign)]} {_latex(part, 1)}"
-            return text
+                chain += f" {SIGNS[type(sign)]} {_latex(part, 1)}"
+            return chain
         case ast.BinOp():
             own_binding = BINDS[type(tree.op)]
-            text = _operation(tree, own_binding)
-            return f"({text})" if own_binding < around else text
+            whole = _operation(tree, own_binding)
+            return f"({whole})" if own_binding < around else whole
         case ast.Call(ast.Name("sqrt")):
             return rf"\sqrt{{{_latex(tree.args[0])}}}"
         case ast.Call(ast.Name("abs")):

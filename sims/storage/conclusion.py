@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
+from sims.figures import evidence
 from sims.figures.drawing import rendered, state_precision, style
 from sims.files import about, stage, sync
 from sims.running import signals
@@ -50,7 +51,7 @@ def conclude(
         verdicts = []
         for claim in study.claims:
             with doing(f"judging {claim.id}", checked=True):
-                verdicts.append(judged(claim, runs))
+                verdicts.append(judged(evidence.remembering(claim), runs))
         digest = grid_digest(name, precision, runs, verdicts)
         with doing("fitting the runs for rates.csv", checked=True):
             rates = rates_csv(study, runs, digest, troubles).encode()
@@ -67,6 +68,8 @@ def conclude(
             with doing(f"drawing {stem}", checked=True):
                 made = drawn(stem, partial(draw, runs, verdicts), finished, troubles)
                 files |= {stem + suffix: content for suffix, content in made.items()}
+        with doing("drawing the evidence", checked=True):
+            files["evidence.pdf"] = evidence.pages(verdicts, runs, digest)
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = dump(source).encode()
     return verdicts, {**files, "rates.csv": rates, "verdict.json": told}

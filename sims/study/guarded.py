@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Call, Estimate
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim, Condition, Run
 from matsense.judging.judge import Verdict, judge
 from sims.figures import drawing
 from sims.study import blame
@@ -87,7 +87,11 @@ def judged(claim: Claim, runs: Sequence[Run]) -> Verdict:
         target=kept("the law", claim.target, float),
         control=kept("the choice of the control's runs", claim.control),
         hypotheses=tuple(
-            condition._replace(holds=kept(f"the hypothesis {condition.words!r}", condition.holds))
+            Condition(
+                condition.words,
+                kept(f"the hypothesis {condition.words!r}", condition.holds),
+                condition.kind,
+            )
             for condition in claim.hypotheses
         ),
     )

@@ -145,7 +145,7 @@ CERTIFIED: tuple[str, ...] = (
     "gap_constant",
     "light_gap",
 )
-CERTIFIED += ("half", "baselines", "equal_memory")
+CERTIFIED += ("light_gap", "half", "baselines", "equal_memory")
 SORTED = runs(
     "half",
     where="method == 'oracle' and order == 'energy'",

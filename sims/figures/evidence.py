@@ -24,9 +24,9 @@ from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import LEVEL, Unit, Verdict, units_of
 from matsense.judging.proportions import share
 from sims.figures import drawing
-from sims.figures.notation import wrapped
 from sims.figures.painting import failure
 from sims.figures.trends import trend_picture
+from sims.text.notation import wrapped
 
 WIDTH = 3.25  # inches: a column
 LETTERS = 62  # that fit into it

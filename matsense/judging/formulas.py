@@ -57,7 +57,8 @@ def sentence(formula: str) -> str:
     if "\\" not in formula:
         try:
             tree = ast.parse(formula.strip(), mode="eval").body
-            return formula if isinstance(tree, ast.Constant) else _joined(tree)
+            plain = isinstance(tree, ast.Constant) and "e" not in formula
+            return formula if plain else _joined(tree)
         except (SyntaxError, ValueError, TypeError, KeyError):
             pass  # it is no expression
     if "\\" not in formula and re.search(r"[A-Za-z]{2,} +\w", formula):

@@ -235,7 +235,7 @@ def _numbers(
 ) -> None:
     """The numbers of what is judged, of what is outside, and of the control."""
     claim = verdict.claim
-    rows = [(axes[0], bands, verdict)]
+    rows: list[tuple[Axes, Sequence[Band], Verdict | None]] = [(axes[0], bands, verdict)]
     if against:
         rows.append((axes[1], against, verdict.control))
         axes[0].tick_params(labelbottom=scales[0] != scales[1])

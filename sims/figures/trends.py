@@ -52,16 +52,16 @@ def trend_picture(
         drawn.append(ax)
     drawn[0].set_ylabel(LABELS[outer.kind], fontsize=7, labelpad=1)
     limits = [ax.get_ylim() for ax in drawn if ax.has_data()]
-    if len(limits) == 2 and _alike(*limits, logarithmic=drawn[0].get_yscale() == "log"):
+    if len(limits) == 2 and _alike(limits[0], limits[1], drawn[0].get_yscale() == "log"):
         for ax in drawn:
             ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
         drawn[1].tick_params(labelleft=False)
 
 
-def _alike(a: tuple[float, float], b: tuple[float, float], logarithmic: bool) -> bool:
+def _alike(a: tuple[float, ...], b: tuple[float, ...], logarithmic: bool) -> bool:
     """Whether two ranges can share a scale without one of them shrinking to a line."""
     if logarithmic:
-        a, b = ((math.log(x[0]), math.log(x[1])) for x in (a, b))  # type: ignore[assignment]
+        a, b = (tuple(map(math.log, ends)) for ends in (a, b))
     whole = max(a[1], b[1]) - min(a[0], b[0])
     return whole < 4 * min(a[1] - a[0], b[1] - b[0])
 
@@ -121,8 +121,8 @@ def _picture(
     if not groups:
         drawing.empty(ax)
         return
-    shown = [_in_units(trend, group, words) for group in groups]
-    shown = [group for group in shown if group is not None]
+    known = [_in_units(trend, group, words) for group in groups]
+    shown = [group for group in known if group is not None]
     if trend.kind in LOGARITHMIC:
         ax.set_yscale("log")
     places = np.unique(np.concatenate([x for x, _ in shown])) if shown else np.zeros(0)

@@ -58,6 +58,8 @@ def conclude(
         told = verdict_json(name, study, verdicts, str(precision), digest).encode()
 
     def finished(figure: Figure) -> dict[str, bytes]:
+        for notice in getattr(figure, "notices", ()):
+            troubles.note(notice)
         if not precision.is_default:
             state_precision(figure, str(precision))
         return rendered(figure, digest)

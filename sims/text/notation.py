@@ -98,7 +98,7 @@ def mathtext(sentence: str) -> str:
 def wrapped(sentence: str, width: int) -> list[str]:
     """The sentence for matplotlib in lines of about so many letters; mathematics is not broken."""
     lines: list[str] = []
-    for word in re.findall(r"(?:\\\$|\$(?:\\\$|[^$])*\$|[^\s$]|\$)+", sentence):
+    for word in re.findall(r"(?:\\\$|\$(?:\\\$|[^$])*\$|[^ \n$]|\$)+", sentence):
         both = f"{lines[-1]} {word}" if lines else word
         if lines and len(plain(both)) <= width:
             lines[-1] = both

@@ -60,7 +60,7 @@ def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
 
 
 def test_v1_by_oja_s_rates(instance: streaming.Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error of a lane is within its certificate, whose start is e^-s <= 1; rates have a unit."""
+    """The error of a lane is within its certificate, whose start is e^-s <= 1; rates have units."""
     monkeypatch.setattr(feed, "EXACT", 0)
     rows = 1000.0 * np.asarray(instance.rows)
     found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)

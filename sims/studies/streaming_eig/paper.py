@@ -217,7 +217,7 @@ bounded = (
     ),
     grid(
         "subsets",
-        trials.rows_of_kind,
+        trials.subset_rows,
         trials.keep_subsets,
         dict(
             kind=("mixed", "heavy-tailed", "shared", "special"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from matsense.claims import Run
 from matsense.judging.expressions import Expression
+from matsense.judging.formulas import sentence
 
 
 @cache
@@ -57,6 +58,11 @@ class Law:
         if isinstance(self.function, Expression):
             return self.function(known(run))
         return self.function(**by_name(self.function, known(run)))
+
+    @property
+    def name(self) -> str:
+        """The formula as it stands in a sentence, mathematics between dollars."""
+        return sentence(self.formula)
 
     @property
     def names(self) -> tuple[str, ...]:

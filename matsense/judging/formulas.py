@@ -59,7 +59,7 @@ def sentence(formula: str) -> str:
             tree = ast.parse(formula.strip(), mode="eval").body
             plain = isinstance(tree, ast.Constant) and "e" not in formula
             return formula if plain else _joined(tree)
-        except (SyntaxError, ValueError, TypeError):
+        except (SyntaxError, ValueError, TypeError, KeyError):
             pass  # it is no expression
     if "\\" not in formula and re.search(r"[A-Za-z]{2,} +\w", formula):
         return formula

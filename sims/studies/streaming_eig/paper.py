@@ -5,12 +5,12 @@ from typing import Any, get_args
 
 from matsense.problems import hard_streams, memory_streams, streaming
 from matsense.theory import streaming as theory
-from sims.ranges import Fits, Rule, one_of, positive, real, switch, whole
+from sims.ranges import Fits, Ranges, Rule, one_of, positive, real, switch, whole
 from sims.studies.streaming_eig import claims, trials
 from sims.studies.streaming_eig.claims import FAILING, LEAST, SIN2, SORTED, choice, relative
 from sims.study import Sweep, along, law, paper, recorded, runs, sweep
 
-RANGES = {
+RANGES: Ranges = {
     "n": whole("the number of rows", 10, why="they are looked at ten times, or cut into blocks"),
     "d": whole("the number of coordinates", 2),
     "R": real("the gap R", 1, 1e12, open_least=True, why="beyond, lambda_2 is lost in rounding"),
@@ -74,7 +74,7 @@ def grid(name: str, problem: Any, trial: Any, axes: dict[str, Any], **how: Any) 
 
 # Oja's method
 
-KINDS = ("random", "energy", "ascending", "descending", "blocks")
+KINDS: tuple[str, ...] = ("random", "energy", "ascending", "descending", "blocks")
 KINDS += ("signed", "heavy-tailed", "jumping")
 LOOKS = dict(n=1000, d=16, starts=2)
 SIGNED = dict(n=20_000, d=20, order=("signs", "random"), R=(16.0, 64.0), speed=5.0)
@@ -322,11 +322,11 @@ panels = (
     ),
     along(
         "blocks",
-        recorded("mean", "mean sin^2"),
+        recorded("mean", r"mean $\sin^2$"),
         of=runs("few_blocks", "more_blocks", where="grouped == 0"),
         by=("d", "R"),
         law=law("limit of light rows", "law"),
-        title="block power: too few blocks do not converge, more hurt",
+        title="block power: too few blocks, and too many",
     ),
     along(
         "R",

@@ -84,6 +84,7 @@ def test_a_page_shows_what_it_is_given_and_obeys_nothing() -> None:
         ("0.5", "0.5"),
         ("1e-07", "$10^{-7}$"),
         ("exact rate", "exact rate"),
+        ("1/R^2", "$1/R^2$"),
     ],
 )
 def test_a_formula_is_a_sentence(formula: str, expected: str) -> None:

@@ -61,7 +61,7 @@ KEPT = law("(1/s - 1) / R", lambda run, s: theory.kept_share_error(s, gap(run)))
 # What is read off a run
 
 
-def outside(failing: np.ndarray, starts: float, eta: np.ndarray, d: int, R: float, m: int) -> float:
+def outside(failing: np.ndarray, starts: int, eta: np.ndarray, d: int, R: float, m: int) -> float:
     """How far the closed form lies outside the exact interval of a failing share, over all rates:
     Wilson's does not keep its level where shares are near 0 or 1.
     """
@@ -70,32 +70,32 @@ def outside(failing: np.ndarray, starts: float, eta: np.ndarray, d: int, R: floa
     return float(np.max(np.maximum(np.maximum(low - closed, closed - high), 0.0)))
 
 
-SIN2 = recorded("sin2", "sin^2")
-IN_ROOTS = recorded(lambda run, sin2: sin2 * math.sqrt(gap(run)), "sin^2 sqrt(R)")
-EXCESS = recorded(lambda certificate: np.max(certificate), "largest excess of ||P v||")
+SIN2 = recorded("sin2", r"$\sin^2$")
+IN_ROOTS = recorded(lambda run, sin2: sin2 * math.sqrt(gap(run)), r"$\sin^2\sqrt{R}$")
+EXCESS = recorded(lambda certificate: np.max(certificate), r"largest excess of $\|Pv\|$")
 FAILING = final("failing").called("failure probability")
 LEAST = recorded(lambda failing: np.min(failing), "failure probability, least over rates 0.5 to 27")
 LEAST_WITH_ROW = recorded(
     lambda failing_mixed, largest_row: min(np.min(failing_mixed), largest_row > FAILS_MIXED),
-    "failure probability at sin^2 > 1/4, least over rates and the largest row",
+    r"failure probability at $\sin^2>1/4$, least over rates and the largest row",
 )
 OVER_BOUNDS = recorded(
     lambda over_sigma, over_share: max(over_sigma.max(), over_share.max()),
-    "largest sin^2 / bound over 18 subsets a run",
+    r"largest $\sin^2$ / bound over 18 subsets a run",
 )
 # 1% more is left to the start's e^-s.
 OF_CERTIFICATE = recorded(
     lambda run, sin2, d: sin2 / (0.5 * SPEED * math.log(d) / gap(run)),
-    "sin^2 / (eta lambda_2 / 2)",
+    r"$\sin^2/(\eta\lambda_2/2)$",
 )
 IN_BLOCKS = (
     recorded("mean")
     .scaling("blocks", read=lambda t: t - 1.0)
-    .called("exponent of mean sin^2 in t - 1")
+    .called(r"exponent of mean $\sin^2$ in $t-1$")
 )
 MEAN_OVER_LIMIT = recorded(
     lambda mean, error, law, trials: Estimate(mean / law, error / law, trials - 1),
-    "mean sin^2 over orders / law",
+    r"mean $\sin^2$ over orders / law",
 )
 
 # Hypotheses that several claims share
@@ -103,21 +103,21 @@ MEAN_OVER_LIMIT = recorded(
 MANY = ("starts >= 64", "d >= 64", given("m >= 64 light rows a coordinate", "m >= 64"))
 # Beside ln d the threshold has a constant, which C and d must outweigh.
 RULE = ("starts >= 64", "d >= 64", "C >= 2", given("m >= 16 light rows a coordinate", "m >= 16"))
-ASKED = given("the growth that is asked is C ln d", "grows == 1")
+ASKED = given(r"the growth that is asked is $C\ln d$", "grows == 1")
 LONG = lasting("n >= 80 * d * ln(d)")
 ROOM = f"h <= {CAPACITY}"
-RANDOM = (LONG, ROOM, "R >= 4", given("||A||_F^2 is known", "belief == 1"))
+RANDOM = (LONG, ROOM, "R >= 4", given(r"$\|A\|_F^2$ is known", "belief == 1"))
 HALF = (given("no heavy row carries v1", "share == 0"), "carriers <= 0.5")
 # Of `streaming.draw`: 2 R along v1, h heavy tails and d - 1 light ones.
 ENERGY = "(2 * R + h + d - 1)"
-GUESSED = given("guesses hold ||A||_F^2", f"2**{GUESSES[0]} <= {ENERGY} <= 2**{GUESSES[1]}")
+GUESSED = given(r"guesses hold $\|A\|_F^2$", f"2**{GUESSES[0]} <= {ENERGY} <= 2**{GUESSES[1]}")
 HEAVY = given(
-    "the heavy rows have ||a||^2 >= ||A||_F^2 / (d ln d)",
+    r"the heavy rows have $\|a\|^2\geq\|A\|_F^2/(d\ln d)$",
     f"(2 * share * R / h + 1) * d * ln(d) >= {ENERGY}",
 )
 # 4 d ln d times their share of ||A||_F^2; with none the vector stays where it was.
 SAMPLED = given(
-    "20 rows across v1 or more are sampled in the mean",
+    "20 rows across $v_1$ or more are sampled in the mean",
     f"4 * d * ln(d) * (1 - 2 * R / {ENERGY}) >= 20",
 )
 WHOLE = given("s h is whole", lambda s, h: abs(s * h - round(s * h)) < 1e-9)
@@ -145,11 +145,11 @@ CERTIFIED: tuple[str, ...] = (
     "gap_constant",
     "light_gap",
 )
-CERTIFIED += ("light_gap", "half", "baselines", "equal_memory")
+CERTIFIED += ("half", "baselines", "equal_memory")
 SORTED = runs(
     "half",
     where="method == 'oracle' and order == 'energy'",
-    words="v1's energy in the first half of the stream",
+    words="$v_1$'s energy in the first half of the stream",
 )
 GROUPED = runs("more_blocks", where="grouped == 1", words="rows by falling energy along v1")
 
@@ -182,7 +182,7 @@ oja = (
         r"with any fixed rate Oja fails below $R=\Omega(\log d/\log\log d)$: here $0.7\,R^*$",
         LEAST.at_least(0.9).in_the_mean(),
         about=runs("diagonal"),
-        given=(given("R <= 0.7 R*(d)", lambda R, d: relative(R, d) <= 0.7), *MANY),
+        given=(given(r"$R\leq 0.7\,R^*(d)$", lambda R, d: relative(R, d) <= 0.7), *MANY),
         control=runs("exponential", words="the exponential update"),
     ),
     derived(
@@ -190,16 +190,18 @@ oja = (
         r"diagonal instance, above $1.5\,R^*$: some fixed rate succeeds",
         LEAST.at_most(0.1).in_the_mean(),
         about=runs("diagonal"),
-        given=(given("R >= 1.5 R*(d)", lambda R, d: relative(R, d) >= 1.5), *MANY),
-        control=runs("diagonal", where=law("R <= R*(d)", lambda R, d: relative(R, d) <= 1)),
+        given=(given(r"$R\geq 1.5\,R^*(d)$", lambda R, d: relative(R, d) >= 1.5), *MANY),
+        control=runs("diagonal", where=law(r"$R\leq R^*(d)$", lambda R, d: relative(R, d) <= 1)),
     ),
     derived(
         "px-hard/mixed",
         r"mixed instance below $R^*$: every fixed rate and the largest row fail",
         LEAST_WITH_ROW.at_least(0.9).in_the_mean(),
         about=runs("mixed"),
-        given=("R > 3", given("R <= R*(d)", lambda R, d: relative(R, d) <= 1), *MANY),
-        control=runs("mixed", where=law("R >= 2.5 R*(d)", lambda R, d: relative(R, d) >= 2.5)),
+        given=("R > 3", given(r"$R\leq R^*(d)$", lambda R, d: relative(R, d) <= 1), *MANY),
+        control=runs(
+            "mixed", where=law(r"$R\geq 2.5\,R^*(d)$", lambda R, d: relative(R, d) >= 2.5)
+        ),
     ),
     derived(
         "D7/row",
@@ -236,7 +238,7 @@ oja = (
     derived(
         "order/worst",
         r"cross-terms grouped by sign bring Oja within a factor 3 of $\eta\lambda_2/2$",
-        final("grouped").called("sin^2 / (eta lambda_2 / 2)").at_least(1 / 3),
+        final("grouped").called(r"$\sin^2/(\eta\lambda_2/2)$").at_least(1 / 3),
         about=runs("worst", where="order == 'signs'"),
         given=SIGNED,
         control=runs("worst", where="order == 'random'", words="rows in random order"),
@@ -244,7 +246,7 @@ oja = (
     derived(
         "order/shuffled",
         "the same rows shuffled are more than 10 times better",
-        recorded("grouped / shuffled", "sin^2 as grouped / shuffled").at_least(10.0),
+        recorded("grouped / shuffled", r"$\sin^2$ as grouped / shuffled").at_least(10.0),
         about=runs("worst", where="order == 'signs'"),
         given=SIGNED,
         control=runs("worst", where="order == 'random'", words="random order, shuffled again"),
@@ -284,7 +286,9 @@ bounded = (
         recorded("heavy_numbers").scaling("h").equals(1.0, 0.05).in_the_mean(),
         about=runs("memory", where="belief == 1"),
         given=(LONG, ROOM, HEAVY),
-        control=runs("memory", where="belief < 1", words="||A||_F^2 believed 256 times too small"),
+        control=runs(
+            "memory", where="belief < 1", words=r"$\|A\|_F^2$ believed 256 times too small"
+        ),
     ),
     derived(
         "kw-lower",
@@ -304,7 +308,7 @@ bounded = (
     ),
     derived(
         "D3",
-        r"light: $\sin^2=(t-1)\sum_i\langle a_i,v_1\rangle^2\|Pa_i\|^2/\lambda_1^2$, in the mean",
+        r"light rows: mean $\sin^2=(t-1)\sum_i\langle a_i,v_1\rangle^2\|Pa_i\|^2/\lambda_1^2$",
         MEAN_OVER_LIMIT.equals(1.0, 0.12),
         about=runs("blocks", where="grouped == 0"),
         given=SETTLED,
@@ -321,7 +325,7 @@ bounded = (
     derived(
         "D3/needed",
         r"$\ln d/(2\ln R)+2$ blocks suffice (2 fixed beforehand); less than the first term do not",
-        recorded("median", "median sin^2 over orders and starts").at_most(LOST),
+        recorded("median", r"median $\sin^2$ over orders and starts").at_most(LOST),
         about=runs("few_blocks"),
         given=(f"{SPARE} >= 2", "R >= 2", "trials >= 16", lasting(f"{FLAT_LIMIT} <= 0.15")),
         control=runs("few_blocks", where=f"{SPARE} <= -1"),

@@ -217,7 +217,7 @@ bounded = (
     ),
     grid(
         "subsets",
-        trials.rows_of_kind,
+        trials.subset_rows,
         trials.keep_subsets,
         dict(
             kind=("mixed", "heavy-tailed", "shared", "special"),
@@ -322,11 +322,11 @@ panels = (
     ),
     along(
         "blocks",
-        recorded("mean", "mean sin^2"),
+        recorded("mean", r"mean $\sin^2$"),
         of=runs("few_blocks", "more_blocks", where="grouped == 0"),
         by=("d", "R"),
         law=law("limit of light rows", "law"),
-        title="block power: too few blocks do not converge, more hurt",
+        title="block power: too few blocks, and too many",
     ),
     along(
         "R",

@@ -290,6 +290,13 @@ def remembered(instance: Stream, kept: Array) -> Quantities:
     return {**seen, "stored": jnp.sum(kept).astype(float) * instance.v1.shape[0]}
 
 
+def subset_rows(key: Array, kind: str, n: int, d: int, R: Array) -> Stream:
+    """`rows_of_kind`, but heavy tails are those of every entry."""
+    if kind == "heavy-tailed":
+        return streaming.with_truth(jax.random.t(key, 1.5, (n, d)))
+    return rows_of_kind(key, kind, n, d, R)
+
+
 def keep_subsets(instance: Stream, key: Array, foreign: Array, sets: int) -> Quantities:
     """sin^2 over both bounds of the subset lemma, for the heavy rows, the light ones and `sets`
     random subsets of all shares. With `foreign` > 0 their coordinates are turned by one place.

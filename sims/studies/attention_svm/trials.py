@@ -22,7 +22,6 @@ from matsense.solvers.attention.polyak import attention_polyak
 from matsense.solvers.attention_autodiff import attention_autodiff
 from matsense.theory import attention as theory
 from matsense.theory.attention import misalignment
-from sims.ranges import Ranges
 from sims.study import sweep, trace
 from sims.study.ranges import Fits, Ranges, Rule, one_of, real, switch, whole
 

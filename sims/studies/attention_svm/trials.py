@@ -19,7 +19,7 @@ from matsense.solvers.attention.max_margin import max_margin_direction
 from matsense.solvers.attention.ngd import attention_ngd
 from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.solvers.attention.polyak import attention_polyak
-from matsense.solvers.attention_autodiff import attention_autodiff
+from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.theory import attention as theory
 from matsense.theory.attention import misalignment
 from sims.study import sweep, trace

@@ -240,7 +240,7 @@ def _answer(
         report.print_table(console, study, verdicts)
     report.print_failures(console, runs)
     say(console, *partial.sentences(without, claims))
-    return report.exit_code(verdicts) if verdicts else 3
+    return report.exit_code(verdicts)
 
 
 def say(console: Console, *lines: str) -> None:

@@ -161,8 +161,8 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "overparam_gd.sweeps", "sims.studies.overparam_gd", "../overparam_gd", "class",
-     "__init__", "overparam_gd/", "overparam-gd", "/etc/passwd", "\ud800", 300 * "x"],
+    ["", ".", "..", "overparam_gd.sweeps", "sims.studies.overparam_gd", "class", "__init__",
+     "overparam-gd", "\ud800", 300 * "x"],
 )  # fmt: skip
 def test_what_is_no_study(name: str) -> None:
     assert "there is no such study" in refused(name)

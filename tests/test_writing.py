@@ -275,6 +275,10 @@ def test_a_figure_or_a_law_of_rates_that_raises_costs_itself(judged: Path, tmp_p
     assert after[:4] == b"\x89PNG" and after != before
 
 
+def test_a_study_without_claims_is_not_consistent() -> None:
+    assert report.exit_code([]) == 3
+
+
 def test_a_run_that_fails_is_told_with_its_line(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

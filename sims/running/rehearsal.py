@@ -48,8 +48,8 @@ def rehearse(study: str, chosen: Sequence[tuple[Sweep, int]], seed: int, operato
         else:
             for line in _said(record, time.perf_counter() - began):
                 print(visible(line))
-    runs = f"{raised} of {len(chosen)} sweeps raised" if raised else f"{len(chosen)} runs"
-    print(f"{runs}; nothing was judged, and nothing was stored")
+    told = f"{raised} of {len(chosen)} sweeps raised; " if raised else ""
+    print(f"{told}nothing was judged, and nothing was stored")
     return 2 if raised else 0
 
 

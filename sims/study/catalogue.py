@@ -41,10 +41,10 @@ def find(word: str) -> str:
     """
     if word in available():
         return word
-    separators = [sign for sign in (os.sep, os.altsep, ".", "~") if sign]
-    if not any(sign in word for sign in separators):
+    is_path = word.startswith("~") or any(sign in word for sign in (os.sep, os.altsep) if sign)
+    if not (is_path or word.endswith(".py") or ("." in word and _is_file(word))):
         rule, remedy = "there is no such study", nearest(word, available())
-        if word and Path(f"{word}.py").is_file():
+        if word and _is_file(f"{word}.py"):
             remedy = f"for the file in this folder give {word}.py"
         raise InvalidInput(f"study {shown(word)!r}", rule, remedy)
     path = _file(word)
@@ -206,6 +206,13 @@ def _file(word: str) -> Path:
         raise InvalidInput(value, getattr(error, "strerror", None) or str(error), remedy) from None
     rule = "there is no such file" if path.parent.is_dir() else "there is no such folder"
     raise InvalidInput(value, rule, nearest(path.name, there) if there else remedy)
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:
+        return False
 
 
 def _is_installed(name: str) -> bool:

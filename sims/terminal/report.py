@@ -171,8 +171,8 @@ def print_cost(
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """0 all consistent, 1 something contradicted, 3 inconclusive or incomplete."""
+    """0 all consistent, 1 something contradicted, 3 inconclusive or incomplete, or no claim."""
     calls = {v.call for v in verdicts}
     if Call.CONTRADICTED in calls:
         return 1
-    return 0 if calls <= {Call.CONSISTENT} else 3
+    return 0 if calls == {Call.CONSISTENT} else 3

@@ -226,7 +226,7 @@ def after(instance, quantities, alpha):
 
 '''
     text = study.read_text().replace("\ndef sweep(", stage + "\ndef sweep(")
-    text = text.replace("seeds=30,", "seeds=30, after=after,")
+    text = text.replace("seeds=30,", "seeds=30, after=after if name == 'even' else None,")
     large = _between_the_two_largest(tree)
     study.write_text(text.replace("\ndef problem(", f"\nLARGE = {large!r}\n\n\ndef problem("))
     done = toy.sweep(tree, "toy", "--seeds", "5", "--jobs", "2")
@@ -255,17 +255,17 @@ def test_a_run_that_would_end_the_process_fails(tree: Path, jobs: str, how: str)
 
 
 def _between_the_two_largest(tree: Path) -> float:
-    """A threshold that one instance of the toy's ten passes (both sweeps, seeds 0 to 4)."""
+    """A threshold that one instance of the toy's five passes (seeds 0 to 4)."""
     script = (
         "import jax, numpy as np\n"
         "from sims.study.catalogue import load\n"
         "from sims.study import instance_key\n"
         "found = []\n"
-        "for sweep in load('toy').sweeps:\n"
-        "    for seed in range(5):\n"
-        "        data = instance_key('toy', sweep, {'n': 6, 'steps': 300}, seed)\n"
-        "        key = jax.random.fold_in(jax.random.wrap_key_data(data), 0)\n"
-        "        found.append(abs(float(sweep.problem(key, 6, 300).truth.U[0, 0])))\n"
+        "sweep = load('toy').sweep('even')\n"
+        "for seed in range(5):\n"
+        "    data = instance_key('toy', sweep, {'n': 6, 'steps': 300}, seed)\n"
+        "    key = jax.random.fold_in(jax.random.wrap_key_data(data), 0)\n"
+        "    found.append(abs(float(sweep.problem(key, 6, 300).truth.U[0, 0])))\n"
         "print(sum(sorted(found)[-2:]) / 2)"
     )
     done = subprocess.run(

@@ -312,6 +312,23 @@ def test_groups_of_axes_are_derived() -> None:
     assert derived == 100
 
 
+def test_methods_sweeps_and_horizons_meet_the_same_data() -> None:
+    """Data are drawn from what the problem asks for and the seed, and from nothing else."""
+    own = small(axes={"steps": (100, 200)})
+    other = replace(small(axes={"steps": 50, "n": (6, 7)}), name="other")
+    found = [
+        {(p.params["n"], p.params["kappa"], p.seed): p.instance for p in unnamed("x", grid, 2)}
+        for grid in (own, other)
+    ]
+    for points, grid in ((unnamed("x", own, 2), own), (unnamed("x", other, 2), other)):
+        for p in points:
+            assert p.instance == found[grid is other][p.params["n"], p.params["kappa"], p.seed]
+    assert found[0].items() <= found[1].items()
+    assert len(set(found[1].values())) == len(found[1]) == 8
+    # Another study draws its own.
+    assert unnamed("y", own, 1)[0].instance not in found[0].values()
+
+
 def test_quick_and_tiny_grids_are_derived() -> None:
     own = small(axes={"steps": (1000, 2000), "kappa": (1.0, 2.0, 4.0)})
     assert own.quick == {"kappa": (1.0, 4.0)}

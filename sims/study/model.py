@@ -14,7 +14,7 @@ import numpy as np
 from matsense.fitting.rates import Fit
 from matsense.judging.claims import Claim, Run
 from matsense.judging.judge import Verdict
-from sims.identity.jitted import by_name
+from matsense.judging.laws import asked_by, by_name
 from sims.identity.names import Names
 from sims.study import places
 from sims.study.ranges import (
@@ -89,6 +89,12 @@ class Sweep:
     def axes(self) -> Axes:
         """All axes, in the order shape, instance, lane."""
         return {**self.shape, **self.instance, **self.lane}
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The axes that redraw the data: those that the problem asks for."""
+        asked = asked_by(self.problem)
+        return tuple(axis for axis in (*self.shape, *self.instance) if axis in asked)
 
     def range_of(self, axis: str) -> Range | Words:
         """What an axis may be."""
@@ -269,9 +275,12 @@ def digest(identity: Any) -> str:
 
 
 def instance_id(study_name: str, sweep: Sweep, params: Params, seed: int) -> str:
-    """What an instance is drawn from, hashed: shared by its lanes, and by no other run."""
-    own = {a: params[a] for a in (*sweep.shape, *sweep.instance)}
-    return digest([study_name, sweep.name, own, seed])
+    """What an instance is drawn from, hashed: what its problem asks for, and the seed.
+
+    Whatever else differs (lanes, the method, the sweep) meets the same data, so that comparisons
+    are paired; runs of one instance are not independent, and the judge counts them so.
+    """
+    return digest([study_name, {axis: params[axis] for axis in sweep.drawn}, seed])
 
 
 def instance_key(study_name: str, sweep: Sweep, params: Params, seed: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from jax.lax import optimization_barrier
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.factors import LowRank
-from matsense.struct import pytree, static
+from matsense.pytree import pytree, static
 
 Form = Literal["rows", "gram"]
 # Rows are drawn in pieces of this many, so that building a Gram matrix never holds all of A.

@@ -10,12 +10,8 @@ from sims import hidden
 if hidden.starts_command():
     hidden.answering()
 
-from sims import environment, failures, signals, streams
+from sims.terminal import start
 
 if hidden.starts_command():
-    hidden.check(environment.NEEDED)
-    streams.fill()
-    signals.importing()
-    failures.importing()
-    environment.begin()
+    start.begin()
     hidden.answering(sys.excepthook)

@@ -14,11 +14,13 @@ from rich.console import Console
 
 from matsense.errors import InvalidInput, nearest
 from sims.benches import Case, Size, available, load, studies, table
-from sims.command import Parser, at_least, main
 from sims.files import write_whole
-from sims.options import choose_device
-from sims.provenance import machine
-from sims.report import dump
+from sims.storage.provenance import machine
+from sims.storage.verdicts import dump
+from sims.terminal.command import Parser, at_least, main
+from sims.terminal.failures import doing
+from sims.terminal.options import choose_device
+from sims.terminal.streams import delivered
 
 
 def chosen(case: Case, settings: Sequence[str]) -> list[Size]:
@@ -95,14 +97,20 @@ def command(words: Sequence[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     record: dict[str, Any] = {"machine": machine(), "device": args.device}
     if args.study is not None:
-        record["study"] = studies.breakdown(args.study, args.quick, args.device, console)
-        if args.growth:
-            found = studies.growth_with_seeds(args.study, args.device, console)
-            record["growth with seeds"] = found
+        with doing(f"timing {args.study}"):
+            record["study"] = studies.breakdown(args.study, args.quick, args.device, console)
+            if args.growth:
+                found = studies.growth_with_seeds(args.study, args.device, console)
+                record["growth with seeds"] = found
     else:
-        record["cases"] = [measure(name, args, console) for name in args.cases or available()]
-    if args.json is not None:
-        write_whole(args.json, dump(record).encode())
+        record["cases"] = []
+        for name in args.cases or available():
+            with doing(f"timing {name}"):
+                record["cases"].append(measure(name, args, console))
+    with doing("handing over what was measured"):
+        if args.json is not None:
+            write_whole(args.json, dump(record).encode())
+        delivered()
     return 0
 
 

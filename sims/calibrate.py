@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from joblib import Parallel, delayed
 
-from matsense.calibration import (
+from matsense.fitting.calibration import (
     Row,
     Tally,
     control_rows,
@@ -14,7 +14,9 @@ from matsense.calibration import (
     measure,
     unknown_rows,
 )
-from sims.command import Parser, at_least, main
+from sims.terminal.command import Parser, at_least, main
+from sims.terminal.failures import doing
+from sims.terminal.streams import delivered
 
 Rows = Callable[[], list[Row]]
 Line = Callable[[Row, Tally], str]
@@ -102,9 +104,11 @@ def command(words: Sequence[str]) -> int:
     p.add_argument("--seed", type=at_least(0), default=0, help="seed of all draws (default 0)")
     p.add_argument("--jobs", type=at_least(1), default=1, help="processes (default 1)")
     options = p.parse_args(words)
-    for line in lines(options.traces, options.seed, options.jobs):
-        print(line.rstrip(), flush=True)
-    print(EXPLAINED)
+    with doing("calibrating"):
+        for line in lines(options.traces, options.seed, options.jobs):
+            print(line.rstrip(), flush=True)
+        print(EXPLAINED)
+        delivered()
     return 0
 
 
@@ -113,7 +117,7 @@ coverage: of the 95% intervals of what was answered, those that hold the truth (
 both the exponent and the rate); wrong: of all traces, those whose interval at the familywise level
 of 200 runs excludes it. right 10%, right 25%: the claim that the value is within that of the truth
 is consistent; most: the largest such share that any judge can have whose intervals hold the ends of
-rival laws too (matsense/ceiling.py). < coverage under 93%, > over 99% (where 5% or more are
+rival laws too (matsense/fitting/ceiling.py). < coverage under 93%, > over 99% (where 5% or more are
 answered), ! more than 2% wrong."""
 
 

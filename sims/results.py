@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow as pa
 
 from matsense.errors import InvalidInput
-from sims import columns
-from sims.parts import Parts
-from sims.store import Store
+from sims.storage import columns
+from sims.storage.parts import Parts
+from sims.storage.store import Store
 
 AGAIN = "give the command again that writes it: python -m sims.sweep STUDY --rejudge"
 

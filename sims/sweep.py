@@ -1,8 +1,6 @@
 """Runs a study and answers for its claims: python -m sims.sweep overparam_gd
 
-Without a study it lists them. Exit code: 0 all claims consistent, 1 one contradicted,
-2 unusable input (nothing is written), 3 inconclusive or incomplete, 4 a failure of the program or
-of the machine (no verdict).
+Without a study it lists them.
 """
 
 import argparse
@@ -11,45 +9,36 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.judge import Verdict
-from sims import (
-    cost,
-    listing,
-    memory,
-    new,
-    options,
-    partial,
-    processes,
-    prune,
-    report,
-    signals,
-    streams,
-)
-from sims.backends import check_backend
-from sims.blocks import Block, blocks
-from sims.catalogue import find, load
-from sims.cluster import WorkersLostError
-from sims.command import leave, main
-from sims.company import Company
-from sims.conclusion import conclude, replace_together
-from sims.engine import Pool, run_all
-from sims.escape import visible
-from sims.failures import doing
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict
 from sims.files import remove_abandoned
-from sims.grid import grid
-from sims.guarded import Troubles
-from sims.precision import Precision, has_operator
-from sims.progress import Progress
-from sims.provenance import command_line, provenance
-from sims.rehearsal import rehearse
-from sims.shards import check_shard, share, unfinished
-from sims.stopwatch import Stopwatch
-from sims.store import Store
+from sims.running import cost, memory, processes, signals
+from sims.running.backends import check_backend
+from sims.running.blocks import Block, blocks
+from sims.running.cluster import WorkersLostError
+from sims.running.engine import Pool, run_all
+from sims.running.precision import Precision, has_operator
+from sims.running.rehearsal import rehearse
+from sims.running.shards import check_shard, share, unfinished
+from sims.running.worker import Spent
+from sims.storage import prune
+from sims.storage.company import Company
+from sims.storage.conclusion import conclude, replace_together
+from sims.storage.provenance import command_line, provenance
+from sims.storage.store import Store
 from sims.study import Point, Study, Sweep, names_of, points
-from sims.units import ADDRESSABLE, machine_bytes
-from sims.worker import Spent
+from sims.study.catalogue import find, load
+from sims.study.checks import check_recorded
+from sims.study.guarded import Troubles
+from sims.terminal import listing, new, options, partial, report, streams
+from sims.terminal.command import INCOMPLETE, leave, main
+from sims.terminal.failures import doing
+from sims.terminal.grid import grid
+from sims.terminal.progress import Progress
+from sims.terminal.stopwatch import Stopwatch
+from sims.text.escape import visible
+from sims.text.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -122,7 +111,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     store.check_writable(())
     store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
-    found = prune.stale(store, args.study, study, names, args.device)
+    with doing("reading the store"):
+        found = prune.stale(store, args.study, study, names, args.device)
     names.remember()
     say(console, *store.notices, prune.what_is_removed(found, store.root))
     with doing(f"removing runs of older code from {store.root}"):
@@ -143,13 +133,15 @@ def command(argv: Sequence[str]) -> int:
         return clear(args, console)
     shard = check_shard(args)
     if args.table:
-        console.out(listing.table(args.out), end="", highlight=False)
-        streams.delivered()
+        with doing("printing the verdicts"):
+            sys.stdout.write(listing.table(args.out))
+            streams.delivered()
         return 0
     if args.list or args.study is None:
-        code = listing.print_studies(console)
-        streams.delivered()
-        return code
+        with doing("listing the studies"):
+            unusable = listing.print_studies(console)
+            streams.delivered()
+        return unusable
     if args.rehearse:
         options.check_alone(args, "rehearse", REHEARSED)
         options.check_operator(args.operator_dtype)
@@ -172,11 +164,12 @@ def command(argv: Sequence[str]) -> int:
         store.check_writable(sweep.name for sweep in sweeps)
         store.tidy()
     names = names_of(args.study, lambda: console.print(TRACING))
-    wanted = [
-        point
-        for sweep, n in chosen
-        for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
-    ]
+    with doing("naming the programs of the study"):
+        wanted = [
+            point
+            for sweep, n in chosen
+            for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+        ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     verdicts: list[Verdict] | None = None
@@ -190,12 +183,15 @@ def command(argv: Sequence[str]) -> int:
             with doing("reading the store"):
                 known = store.known()
             lacking = [point for point in own if point.id not in known]
+            if lacking:
+                check_recorded(args.study, study)
             if args.dry_run:
-                packed = pack(lacking)
-                cost_table = cost.probes(packed, jobs)
-                report.print_cost(console, packed, cost_table, len(own), jobs)
-                say(console, *store.notices)
-                streams.delivered()
+                with doing("saying what it would cost"):
+                    packed = pack(lacking)
+                    cost_table = cost.probes(packed, jobs)
+                    report.print_cost(console, packed, cost_table, len(own), jobs)
+                    say(console, *store.notices)
+                    streams.delivered()
                 return 0
             say(console, report.what_is_to_run(len(own), len(lacking), shard))
             if lacking and alone and asked > 1:
@@ -207,7 +203,7 @@ def command(argv: Sequence[str]) -> int:
         incomplete = unfinished(runs, shard, str(folder))
         if incomplete:
             say(console, *pool.notices, *store.notices, incomplete)
-            return 3
+            return INCOMPLETE
         if without := partial.left_out(study, sweeps):
             say(console, *pool.notices, *store.notices)
             return _answer(args.study, study, runs, without, console)
@@ -218,19 +214,20 @@ def command(argv: Sequence[str]) -> int:
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
             verdicts = judged
-        say(console, *pool.notices, *store.notices, refusal)
-        report.print_table(console, study, verdicts)
-        report.print_failures(console, runs)
-        say(console, *troubles.lines)
-        say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
+        with doing("printing the verdicts"):
+            say(console, *pool.notices, *store.notices, refusal)
+            report.print_table(console, study, verdicts)
+            report.print_failures(console, runs)
+            say(console, *troubles.lines)
+            say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")
     except KeyboardInterrupt:
         if verdicts is None:
             say(console, f"interrupted: {GO_ON}")
-            return 3
+            return INCOMPLETE
         # All is written; what is said of it was not heard out.
     except WorkersLostError as error:
         say(console, f"{error}: {GO_ON}")
-        return 3
+        return INCOMPLETE
     return report.exit_code(verdicts)
 
 

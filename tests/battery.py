@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sims.catalogue import available, load
-from sims.ranges import Range, Words
 from sims.study import Study, Sweep
+from sims.study.catalogue import available, load
+from sims.study.ranges import Range, Words
 
 # Texts that write no number, or one that a double cannot hold.
 NO_NUMBERS = (

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from sims import environment
+from sims.running import environment
 
 # As a command does, before the libraries that read it are imported.
 environment.prepare()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import scipy.special
 
-from sims import host_stages, names, program
-from sims.names import Names
+from sims.identity import host_stages, names, program
+from sims.identity.names import Names
 from tests.changes import Side
 
 TRIAL = """

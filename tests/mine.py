@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests import children, toy
 
-IMPORTS = "import mine_helpers\nfrom mine_helpers import FACTOR\nfrom sims import drawing"
-STUDY = toy.STUDY.replace("from sims import drawing", IMPORTS).replace(
+IMPORTS = "import mine_helpers\nfrom mine_helpers import FACTOR\nfrom sims.figures import drawing"
+STUDY = toy.STUDY.replace("from sims.figures import drawing", IMPORTS).replace(
     "symmetric_gd(instance, 0.1)", "symmetric_gd(instance, 0.1 * FACTOR)"
 )
 STUDY = STUDY.replace("seeds=30,", "seeds=30, after=after if name == 'even' else None,")

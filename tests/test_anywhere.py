@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import catalogue, places
 from sims import sweep as cli
+from sims.study import catalogue, places
 from tests import children, mine, toy
 from tests.test_cluster import scheduler, scheduler_process, tree, wait_for_workers, workers
 

@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from matsense import svm, svm_nuclear
-from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput
-from matsense.estimate import Call
-from matsense.judge import judge
+from matsense.fitting.estimate import Call
+from matsense.judging.claims import Claim, Run
+from matsense.judging.judge import judge
+from matsense.loops import linear_ticks, run
 from matsense.problems import attention
-from matsense.solvers.accelerated import accelerated
-from matsense.solvers.attention_kq import KeyQuery
-from matsense.solvers.attention_path import into_ball, path_kq, path_w, relative_gap
-from matsense.solvers.max_margin import margins, max_margin_ngd
+from matsense.references import nuclear_svm, svm
+from matsense.solvers.attention.accelerated import accelerated
+from matsense.solvers.attention.key_query import KeyQuery
+from matsense.solvers.attention.max_margin import margins, max_margin_ngd
+from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.theory.attention import misalignment
-from matsense.trace import linear_ticks, run
-from sims import worker
-from sims.blocks import blocks
-from sims.catalogue import load
-from sims.grid import grid
+from sims.running import worker
+from sims.running.blocks import blocks
+from sims.running.worker import run_block
 from sims.study import points
-from sims.worker import run_block
+from sims.study.catalogue import load
+from sims.terminal.grid import grid
 
 STUDY = "attention_svm"
 
@@ -65,7 +65,7 @@ def test_path_over_factors_reaches_the_optimum_of_the_nuclear_ball() -> None:
     """Its gap over the ball certifies it; no point of the ball that is tried has a lower loss."""
     problem = attention.draw(jax.random.key(2), 3, 4, 5)
     X, z, best = (np.asarray(a) for a in (problem.X, problem.z, problem.best))
-    one = svm_nuclear.nuclear(X, z, best)
+    one = nuclear_svm.nuclear(X, z, best)
     B = 20.0 * one.norm
     solver = path_kq(problem, B)
     eye = into_ball(KeyQuery(1e6 * jnp.asarray(one.W) + jnp.eye(5), 1e6 * jnp.eye(5)), 2 * B)

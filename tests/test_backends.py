@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import backends
-from sims.engine import Pool
+from sims.running import backends
+from sims.running.engine import Pool
 from tests import children, toy
 
 Answer = Callable[[socket.socket], None]

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from matsense import stream
+from matsense import loops
 from matsense.errors import InvalidInput
 from matsense.problems import streaming
-from matsense.solvers import StreamSolver
-from matsense.solvers.block_power import (
+from matsense.solver import StreamSolver
+from matsense.solvers.streaming.block_power import (
     block_power,
     chosen,
     kept_weights,
@@ -20,8 +20,8 @@ from matsense.solvers.block_power import (
     row_draws,
     top_right,
 )
-from matsense.solvers.noisy_power import minibatch_oja, noisy_power
-from matsense.solvers.power_by_labels import power_by_labels, random_labels
+from matsense.solvers.streaming.noisy_power import minibatch_oja, noisy_power
+from matsense.solvers.streaming.power_by_labels import power_by_labels, random_labels
 from tests import streams
 
 N, D, T = 300, 12, 5
@@ -32,7 +32,7 @@ ORACLE = jnp.sum(HEAVY.rows**2)[None]
 
 def one_pass(solver: StreamSolver, instance: streaming.Stream, chunk: int = 7) -> Any:
     start = solver.init(jax.random.key(3))
-    return start, jax.jit(lambda: stream.scan(solver, start, instance.rows, chunk)[0])()
+    return start, jax.jit(lambda: loops.scan(solver, start, instance.rows, chunk)[0])()
 
 
 def textbook(
@@ -108,7 +108,7 @@ def test_trials_that_share_the_matrix_are_passes_over_permuted_rows(sampled: boo
     for trial in range(3):
         order = jnp.argsort(labels[:, trial])
         rows = PLAIN.rows[order]
-        ends.append(stream.scan(solver, start, rows, 10)[0])
+        ends.append(loops.scan(solver, start, rows, 10)[0])
         level = c * level_of(D) * jnp.sum(rows**2, axis=1) / total
         uniform = row_draws(start.key, jnp.arange(N), 32)[0]
         weights.append(jnp.zeros(N).at[order].set(kept_weights(uniform, level)))

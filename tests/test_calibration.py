@@ -11,8 +11,9 @@ import pytest
 from jaxtyping import config
 from scipy import stats
 
-from matsense import synthetic as draw
-from matsense.calibration import (
+from matsense.errors import InvalidInput
+from matsense.fitting import synthetic as draw
+from matsense.fitting.calibration import (
     Row,
     Tally,
     control_rows,
@@ -21,8 +22,7 @@ from matsense.calibration import (
     measure,
     unknown_rows,
 )
-from matsense.errors import InvalidInput
-from matsense.rates import Fit
+from matsense.fitting.rates import Fit
 from sims import calibrate
 
 # Draws are fixed by the seed, so a test passes or fails for ever; the rate is that of a false alarm

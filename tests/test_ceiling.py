@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from matsense import synthetic as draw
-from matsense.ceiling import CERTAIN, FARTHEST, Rival, ceiling, distance, nearest
+from matsense.fitting import synthetic as draw
+from matsense.fitting.ceiling import CERTAIN, FARTHEST, Rival, ceiling, distance, nearest
 
 
 def drawn(spec, seed=0):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sims import cluster
-from sims.hush import hushed
+from sims.running import cluster
+from sims.running.distributed_logging import hushed
 from tests import children, toy
 
 CALM = ["--no-dashboard"]
@@ -87,7 +87,7 @@ def test_a_worker_with_other_code_computes_nothing(
     wait_for_workers(scheduler, 2)
     words = ["toy", "--seeds", "1", "--backend", "dask", "--scheduler", scheduler]
     assert toy.sweep(tree, *words).returncode == 0
-    solver = tree / "matsense" / "solvers" / "symmetric_gd.py"
+    solver = tree / "matsense" / "solvers" / "sensing" / "symmetric_gd.py"
     text = solver.read_text()
     assert text.count("return X - eta * (") == 1
     solver.write_text(text.replace("return X - eta * (", "return X - 0.5 * eta * ("))

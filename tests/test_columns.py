@@ -9,9 +9,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from sims import columns
-from sims.parts import checksum
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage import columns
+from sims.storage.parts import checksum
+from sims.storage.store import Store
 from sims.study import Point
 from tests.test_store import record
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sims.blocks import Block
-from sims.company import Company
-from sims.store import Store
+from sims.running.blocks import Block
+from sims.storage.company import Company
+from sims.storage.store import Store
 from tests import children, toy
 from tests.test_store import record
 

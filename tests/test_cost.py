@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import memory
-from sims.blocks import Block, blocks
-from sims.catalogue import load
-from sims.cost import Probe, expected
-from sims.flops import Work, count
+from sims.running import memory
+from sims.running.blocks import Block, blocks
+from sims.running.cost import Probe, expected
+from sims.running.flops import Work, count
+from sims.running.worker import inputs, programs
 from sims.study import Sweep, points
-from sims.worker import inputs, programs
+from sims.study.catalogue import load
 from tests import children, toy
 
 STUDY = "overparam_gd"

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsense.rates import Fit, fit, fit_locally
+from matsense.fitting.rates import Fit, fit, fit_locally
 
 LOG = np.unique(np.round(np.geomspace(1, 3e4, 200)))
 ALARM = 1e-4  # how often a count of random traces fails without a cause

@@ -9,15 +9,15 @@ import numpy as np
 import psutil
 import pytest
 
-from sims import jitted, worker
-from sims.blocks import Block, blocks
-from sims.catalogue import load
-from sims.engine import Pool, _tasks, run_all
-from sims.progress import time_left
-from sims.provenance import provenance
-from sims.store import Record
+from sims.identity import jitted
+from sims.running import worker
+from sims.running.blocks import Block, blocks
+from sims.running.engine import Pool, _tasks, run_all
+from sims.running.worker import Record, run_block
+from sims.storage.provenance import provenance
 from sims.study import Point, Sweep, points
-from sims.worker import run_block
+from sims.study.catalogue import load
+from sims.terminal.progress import time_left
 
 STUDY = "overparam_gd"
 GRIDS = {

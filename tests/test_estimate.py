@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsense.estimate import Call, Estimate, band, decide, outside_by, pooled_dof
+from matsense.fitting.estimate import Call, Estimate, band, decide, outside_by, pooled_dof
 
 SENSES = ("equals", "at most", "at least")
 numbers = st.floats(-1e6, 1e6)

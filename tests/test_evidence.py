@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense import evidence, feed
-from matsense.solvers import projections
+from matsense.solvers.streaming import evidence, projections, user_rows
 from matsense.theory.streaming import residual_bound
 from tests import rows
 
@@ -86,7 +85,7 @@ def test_projections_are_the_product() -> None:
 @pytest.fixture(params=["candidates", "all of M"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways on the same rows, which have few columns so that the tests are quick."""
-    monkeypatch.setattr(feed, "EXACT", 0 if request.param == "candidates" else 512)
+    monkeypatch.setattr(user_rows, "EXACT", 0 if request.param == "candidates" else 512)
     return str(request.param)
 
 
@@ -100,7 +99,7 @@ def test_no_kind_of_rows_is_certified_wrongly(way: str, seed: int) -> None:
     is never certified, who has a clear one always is. The energy along v lies in its interval.
     """
     for kind, (A, n) in rows.kinds(seed).items():
-        found = feed.top_eigenvector([A], n=n, seed=seed)
+        found = user_rows.top_eigenvector([A], n=n, seed=seed)
         v = np.asarray(found.v)
         assert rows.sin2(A, v) <= found.sin2, kind
         assert found.certified == (found.sin2 <= 0.1), kind
@@ -116,12 +115,12 @@ def test_no_kind_of_rows_is_certified_wrongly(way: str, seed: int) -> None:
 
 def test_a_clear_gap_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
     """95 of 100 draws or more, with an error that is small in all of them."""
-    monkeypatch.setattr(feed, "EXACT", 0)
+    monkeypatch.setattr(user_rows, "EXACT", 0)
     certified = 0
     for seed in range(100):
         rng = np.random.default_rng(100 + seed)
         A = rows.gaussian(rng, 3000, 100, 36.0)
-        found = feed.top_eigenvector([A], n=3000, seed=seed)
+        found = user_rows.top_eigenvector([A], n=3000, seed=seed)
         error = rows.sin2(A, np.asarray(found.v))
         assert error <= min(found.sin2, 0.02)
         certified += found.certified
@@ -132,12 +131,12 @@ def test_a_loose_level_is_not_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """At a level of 20% for all candidates together at most 20% of the bounds are wrong, though the
     smallest of them is the one that is answered. 35 of 100 have probability 4e-4.
     """
-    monkeypatch.setattr(feed, "EXACT", 0)
+    monkeypatch.setattr(user_rows, "EXACT", 0)
     monkeypatch.setattr(evidence, "FALSE", 0.2)
     wrong = bounded = 0
     for seed in range(100):
         A = np.repeat(rows.gaussian(np.random.default_rng(300 + seed), 30, 100, 30.0), 50, axis=0)
-        found = feed.top_eigenvector([A], n=1500, seed=seed)
+        found = user_rows.top_eigenvector([A], n=1500, seed=seed)
         wrong += rows.sin2(A, np.asarray(found.v)) > found.sin2
         bounded += found.sin2 < 1
     assert bounded >= 90
@@ -150,7 +149,7 @@ def test_the_answer_does_not_depend_on_the_chunks(way: str, kind: str) -> None:
     A, n = rows.kinds(0)[kind]
     A = np.vstack([np.zeros((1500, A.shape[1])), A])
     first, *others = (
-        feed.top_eigenvector((A[i : i + size] for i in range(0, len(A), size)), n=n)
+        user_rows.top_eigenvector((A[i : i + size] for i in range(0, len(A), size)), n=n)
         for size in (1, 7, 1000)
     )
     for other in others:
@@ -162,11 +161,11 @@ def test_a_wide_stream() -> None:
     """d = 600, beyond the exact way: a clear gap is certified, with a rate; no gap says so."""
     rng = np.random.default_rng(4)
     A = rows.gaussian(rng, 4000, 600, 200.0)
-    found = feed.top_eigenvector([A], n=4000)
+    found = user_rows.top_eigenvector([A], n=4000)
     assert found.certified
     assert not math.isnan(found.eta)
     assert rows.sin2(A, np.asarray(found.v)) <= found.sin2
-    weak = feed.top_eigenvector([rng.standard_normal((2000, 600))], n=10)
+    weak = user_rows.top_eigenvector([rng.standard_normal((2000, 600))], n=10)
     assert not weak.certified
     assert weak.sin2 == 1.0
     assert "no gap is seen" in weak.reason
@@ -174,6 +173,6 @@ def test_a_wide_stream() -> None:
 
 
 def test_two_equal_eigenvalues_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = feed.top_eigenvector([np.eye(5)])
+    found = user_rows.top_eigenvector([np.eye(5)])
     assert not found.certified
     assert "equal up to rounding" in found.reason

@@ -1,125 +1,258 @@
-"""A crash never wears a verdict's code; what cannot be printed costs nothing but the print."""
+"""A verdict's exit code is a verdict's alone: failures are 4, and printing changes nothing."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from matsense.errors import InvalidInput
-from sims import command, failures, report, streams
-from sims.escape import cell, markdown, marked, visible
 from tests import children, toy
 
-WORDS = ["toy", "--quick", "--jobs", "1"]
+# Where the toy study fails, and how: an argument of the environment that no program reads.
+FAILING = '''def fail(place):
+    """Does what FAIL says, at its place."""
+    import os, sys, threading, time
+    from matsense.errors import InvalidInput
+    told = os.environ.get("FAIL", "").split(" ", 1)
+    if told[0] == place:
+        exec(told[1])
+
+
+def problem('''
+PLACES = {
+    "def problem(": FAILING,
+    "    figure, (ax,) =": '    fail("draw")\n    figure, (ax,) =',
+    'lambda run: run.sweep == "even"': 'lambda run: fail("judge") or run.sweep == "even"',
+    "fit=lambda run: run.fit": 'fit=lambda run: fail("fit") or run.fit',
+    "predicted=lambda run: 0.21": 'predicted=lambda run: fail("law") or 0.21',
+    "    solver = symmetric_gd": '    fail("trial")\n    solver = symmetric_gd',
+}
+WORDS = ("toy", "--quick", "--jobs", "1", "--out", "out")
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree with the toy's quick grid stored and judged consistent."""
-    tree = toy.tree(tmp_path_factory.mktemp("stored"))
-    assert toy.sweep(tree, *WORDS).returncode == 0
-    return tree
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that fails where it is told to, with a finished sweep in `out`."""
+    folder = toy.tree(tmp_path_factory.mktemp("tree"))
+    study = folder / "sims" / "studies" / "toy.py"
+    text = study.read_text()
+    for before, after in PLACES.items():
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    study.write_text(text)
+    done = toy.sweep(folder, *WORDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
-@pytest.fixture
-def broken(stored: Path):
-    """Runs the command with a line of the study replaced, and puts it back."""
-    study = stored / "sims" / "studies" / "toy.py"
-    before = study.read_text()
-
-    def run(old: str, new: str) -> subprocess.CompletedProcess[str]:
-        assert old in before
-        study.write_text(before.replace(old, new))
-        return toy.sweep(stored, *WORDS)
-
-    yield run
-    study.write_text(before)
-
-
-RAISES = "(lambda: (_ for _ in ()).throw({}))()"
+def called(tree: Path, fail: str, *words: str) -> subprocess.CompletedProcess[str]:
+    temporary = tree / "temporary"
+    temporary.mkdir(exist_ok=True)
+    environment = toy.environment(tree) | {"FAIL": fail, "TMPDIR": str(temporary)}
+    return children.call(toy.command(*WORDS, *words), tree, environment)
 
 
 LAW = "lambda run: float(exact_rate(0.1, 1.0))"
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("fail", "doing", "why"),
     [
-        ("MemoryError('9 [red]TB[/]\\x1b[31m')", r"out of memory: 9 [red]TB[/]\x1b[31m"),
-        ("OSError(5, 'Input/output error', 'x.npy')", "Input/output error: x.npy"),
+        (
+            "judge raise MemoryError('9 [red]TB[/]\\x1b[31m')",
+            "judging exact",
+            r"9 [red]TB[/]\x1b[31m",
+        ),
+        ("fit raise OSError(5, 'Input/output error', 'x')", "fitting the runs", "error: x"),
+        ("law raise MemoryError('9 TB')", "fitting the runs", "out of memory: 9 TB"),
+        ("draw raise MemoryError('9 TB')", "drawing figure", "out of memory: 9 TB"),
+        ("draw threading.Thread(target=lambda: 1/0).start(); time.sleep(99)", "another", "Zero"),
     ],
 )
-@pytest.mark.parametrize(
-    ("where", "doing"),
-    [(LAW, "judging exact"), ("lambda run: 0.21", "fitting the runs for rates.csv")],
-)
-def test_a_failure_is_one_line_and_code_4(
-    broken, where: str, doing: str, error: str, said: str, tmp_path: Path
+def test_a_failure_of_the_program_is_one_line_and_4(
+    tree: Path, fail: str, doing: str, why: str
 ) -> None:
-    done = broken(where, f"lambda run: {RAISES.format(error)}")
+    done = called(tree, fail, "--rejudge")
     assert done.returncode == 4, done.stdout + done.stderr
-    assert done.stderr.startswith(f"error: while {doing}: ") and said in done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr[:-1].isprintable()
-    kept = Path(done.stderr.rpartition("(")[2].rstrip(")\n"))
-    details = kept.read_text()
-    kept.unlink()
-    assert "Traceback" in details and "toy.py" in details and "sims.sweep toy" in details
-    assert "matsense" in details and "jax" in details
-
-
-def test_a_figure_that_a_machine_cannot_draw_says_which(broken) -> None:
-    done = broken('figure, (ax,) = drawing.canvas(1, 1, "toy")', "raise MemoryError")
-    assert done.returncode == 4
-    assert "while drawing figure: out of memory" in done.stderr
+    assert done.stderr.startswith(f"error: while {doing}") and why in done.stderr
+    assert "Traceback" not in done.stdout
+    remedy = "to report it" if doing == "another" else "mend that and give the same command again"
+    assert remedy in done.stderr
+    named = re.search(r"\(details: (.*)\)\n", done.stderr)
+    assert named
+    told = Path(named[1]).read_text()
+    assert Path(named[1]).parent == tree / "temporary"
+    for part in ("sims.sweep toy --quick", "Traceback", f"numpy {np.__version__}"):
+        assert part in told, part
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("fail", "code", "told"),
     [
-        ("ValueError('a [red]word[/]\\x1b[31m')", r"ValueError: a [red]word[/]\x1b[31m"),
-        ("RecursionError('too deep')", "RecursionError: too deep"),
-        ("SystemExit(0)", "SystemExit: 0"),
-        ("BaseException('a panic')", "BaseException: a panic"),
-        ("InvalidInput('x', 'the rule', 'the remedy')", "InvalidInput: x: the rule; the remedy"),
+        ("judge raise KeyError('x\\n\x1b[31m')", 3, r"KeyError: 'x\n\x1b[31m' (toy.py line"),
+        ("judge raise InvalidInput('x', 'the rule', 'y')", 3, "InvalidInput: x: the rule; y"),
+        ("judge sys.exit(0)", 3, "SystemExit: 0"),
+        ("fit [].sort(key=fail, reverse=1/0)", 0, "ZeroDivisionError"),
+        ("law 1 / 0", 0, "ZeroDivisionError: division by zero (toy.py line"),
+        ("draw raise BaseException('a panic')", 0, "BaseException: a panic"),
     ],
 )
-def test_a_law_that_raises_is_no_failure_of_the_program(broken, error: str, said: str) -> None:
-    named = "__import__('matsense.errors').errors.InvalidInput"
-    done = broken(LAW, f"lambda run: {RAISES.format(error.replace('InvalidInput', named))}")
-    assert (done.returncode, done.stderr) == (3, ""), done.stdout + done.stderr
-    shown = " ".join(done.stdout.split())
-    assert f"exact: No answer: the law raised {said} (toy.py line " in shown
+def test_what_raises_of_a_study_costs_itself(tree: Path, fail: str, code: int, told: str) -> None:
+    """A claim whose law raises is inconclusive; the other verdicts and their code stand."""
+    done = called(tree, fail, "--rejudge")
+    assert (done.returncode, done.stderr) == (code, ""), done.stdout + done.stderr
+    assert told in " ".join(done.stdout.split()), done.stdout
 
 
-def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(broken) -> None:
-    done = broken("import jax.numpy as jnp", "import jax.numpy as jnp\n1 / 0")
-    assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
-    assert done.stderr.count("\n") == 1
+# One process for all: what the command raises, and the code and line that come of it.
+KINDS = """
+import sys, tempfile
+from matsense.errors import InvalidInput
+from sims.terminal import command, failures
+from sims.running import signals
+
+def inner():
+    inner()
+
+def fails(error):
+    def run(words):
+        with failures.doing("storing"), failures.doing("drawing"):
+            if error is None:
+                inner()
+            raise error
+    return run
+
+for error in (
+    OSError(28, "No space left on device", "a/b"), PermissionError(13, "Permission denied"),
+    MemoryError(), None, SystemExit(1), BaseException("odd"), GeneratorExit(),
+    UnicodeEncodeError("ascii", "\\ud800", 0, 1, "no"), InvalidInput("a", "b", "\\x1b"),
+    KeyboardInterrupt(),
+):
+    signals.heard()
+    print(command.main(fails(error)), flush=True)
+tempfile.tempdir = "/nowhere"
+print(command.main(fails(ValueError())), flush=True)
+"""
 
 
-@pytest.mark.parametrize("how", ["closed pipe", ">&-", "2>&-", ">&- 2>&-", "> /dev/full"])
-def test_what_cannot_be_printed_changes_no_verdict(stored: Path, how: str) -> None:
-    redirected = "" if how == "closed pipe" else how
-    script = f'"{sys.executable}" -m sims.sweep {" ".join(WORDS)} --rejudge {redirected}'
-    if how == "closed pipe":
-        script = f'({script}; echo "code $?" >&2) | true'
-    else:
-        script = f'{script}; echo "code $?" > told'
-    for name in ("verdict.json", "rates.csv"):
-        (stored / "figures" / "toy" / name).unlink()
-    done = children.call(["/bin/sh", "-c", script], stored, toy.environment(stored))
-    told = done.stderr if how == "closed pipe" else (stored / "told").read_text() + done.stderr
-    assert told.strip() == "code 0"
-    json.loads((stored / "figures" / "toy" / "verdict.json").read_text())
-    assert (stored / "figures" / "toy" / "rates.csv").read_text().count("\n") == 7
+def test_every_kind_of_failure(tmp_path: Path) -> None:
+    environment = toy.environment(toy.ROOT) | {"TMPDIR": str(tmp_path)}
+    done = children.call([sys.executable, "-c", KINDS], tmp_path, environment)
+    assert done.stdout.split() == [*"44444", *"444", "2", "3", "4"], done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 11 and "Traceback" not in done.stderr
+    assert lines[0].startswith("error: while drawing: No space left on device: a/b; what is finis")
+    assert "mend that and give the same command again" in lines[0]
+    assert "out of memory; what is finished is stored" in lines[2]
+    assert "RecursionError" in lines[3] and "sys.exit(1)" in lines[4]
+    assert lines[8] == r"error: a: b; \x1b"
+    assert "TMPDIR" in lines[10]
+
+
+def test_a_trial_that_leaves_fails_alone(tree: Path) -> None:
+    """It would end the thread that computes, and the command would wait for ever."""
+    done = called(tree, "trial sys.exit(1)", "--out", "left")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "3 runs failed (tried again by the next call): SystemExit: 1" in done.stdout
+
+
+def test_a_study_that_cannot_be_imported_is_its_authors_to_mend(tree: Path) -> None:
+    (tree / "sims" / "studies" / "broken.py").write_text("1 / 0\n")
+    try:
+        done = toy.sweep(tree, "broken", "--out", "out")
+    finally:
+        (tree / "sims" / "studies" / "broken.py").unlink()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "ZeroDivisionError" in done.stderr and done.stderr.count("\n") == 1
+
+
+# A thread that breaks because the command has been told to end, as those of a pool do.
+TOLD_TO_END = """
+import os, signal, threading
+from sims.terminal import command
+
+def run(words):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(99)
+    finally:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+
+raise SystemExit(command.main(run))
+"""
+
+
+def test_what_breaks_on_the_way_out_is_no_failure(tmp_path: Path) -> None:
+    done = children.call([sys.executable, "-c", TOLD_TO_END], tmp_path, toy.environment(toy.ROOT))
+    assert (done.returncode, done.stderr) == (3, "interrupted: nothing was written\n")
+
+
+def shell(tree: Path, words: str) -> tuple[int, str, str]:
+    """A command in bash; the sweep's code, and what is read of both its outputs."""
+    folder = tree / "out" / "toy"
+    for name in ("verdict.json", "rates.csv", "figure.png"):
+        (folder / name).unlink(missing_ok=True)
+    script = [sys.executable, "-c", BASH, words.replace("SWEEP", " ".join(toy.command()))]
+    done = children.call(script, tree, toy.environment(tree) | {"FAIL": ""})
+    return done.returncode, done.stdout, done.stderr
+
+
+BASH = "import os, sys; os.execvp('bash', ['bash', '-c', sys.argv[1]])"
+QUICK = "SWEEP toy --quick --out out --rejudge"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{QUICK} | head -1; exit ${{PIPESTATUS[0]}}",
+        f"{QUICK} 2>&1 | true; exit ${{PIPESTATUS[0]}}",
+        f"{QUICK} <&- >&- 2>&-",
+        f"{QUICK} >/dev/full 2>&1",
+        f"PYTHONIOENCODING=ascii:strict {QUICK} 2>&-",
+    ],
+    ids=["head", "nobody reads", "closed", "full", "ascii"],
+)
+def test_what_is_printed_changes_neither_files_nor_codes(tree: Path, words: str) -> None:
+    code, _, err = shell(tree, words)
+    assert (code, err) == (0, "")
+    results = {path.name for path in (tree / "out" / "toy").iterdir()}
+    assert {"verdict.json", "rates.csv", "figure.png", "provenance.json"} <= results
+
+
+def test_no_file_gets_the_number_of_a_closed_output(tree: Path) -> None:
+    """What a library prints there would get into it."""
+    opens = "draw n = os.open(os.devnull, 0); open('number', 'w').write(str(n))"
+    assert shell(tree, f'FAIL="{opens}" {QUICK} <&- >&-') == (0, "", "")
+    assert int((tree / "number").read_text()) > 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_results_that_are_printed_must_arrive(tree: Path) -> None:
+    """A list and a table on a full disk are lost; one whose reader has enough is not."""
+    assert shell(tree, QUICK)[0] == 0
+    script = (
+        'for way in "--table --out out" --list; do SWEEP $way >/dev/full; echo $?; '
+        "SWEEP $way | true; echo ${PIPESTATUS[0]}; done; SWEEP nonsense >&- 2>&-; echo $?"
+    )
+    done = children.call(
+        [sys.executable, "-c", BASH, script.replace("SWEEP", " ".join(toy.command()))], tree,
+        toy.environment(tree),
+    )  # fmt: skip
+    assert done.stdout.split() == ["4", "0", "4", "0", "2"], done.stderr
+    assert done.stderr.count("\n") == 2 and "standard output" in done.stderr
+    assert "Traceback" not in done.stderr and "ignored" not in done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self/wchan").exists(), reason="asks what a process waits for")
-def test_an_interrupted_print_has_the_code_of_the_verdict(stored: Path) -> None:
+def test_an_interrupted_print_has_the_code_of_the_verdict(tree: Path) -> None:
     """Nobody reads the table; Ctrl-C meets it in the middle."""
     import fcntl
 
@@ -127,10 +260,10 @@ def test_an_interrupted_print_has_the_code_of_the_verdict(stored: Path) -> None:
     try:
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
         os.write(writing, b"x" * 3900)
-        origin = stored / "figures" / "toy" / "provenance.json"
+        origin = tree / "out" / "toy" / "provenance.json"
         origin.unlink()
-        command = toy.command(*WORDS, "--rejudge")
-        process = children.start(command, stored, toy.environment(stored), stdout=writing)
+        words = toy.command(*WORDS, "--rejudge")
+        process = children.start(words, tree, toy.environment(tree), stdout=writing)
         children.wait_until(origin.exists, process)
         waits = Path(f"/proc/{process.pid}/wchan")
         children.wait_until(lambda: (told := waits.read_text()) == "0" or "pipe" in told, process)
@@ -143,76 +276,11 @@ def test_an_interrupted_print_has_the_code_of_the_verdict(stored: Path) -> None:
         os.close(writing)
 
 
-@pytest.mark.parametrize(("words", "redirected", "code"), [
-    (["--table"], "> /dev/full", 4), (["--list"], "> /dev/full", 4), (["--table"], "| true", 0),
-])  # fmt: skip
-def test_a_command_that_only_prints_must_be_heard(
-    stored: Path, words: list[str], redirected: str, code: int
-) -> None:
-    script = (
-        f'("{sys.executable}" -m sims.sweep {" ".join(words)}; echo "code $?" >&2) {redirected}'
-    )
-    done = children.call(["/bin/sh", "-c", script], stored, toy.environment(stored))
-    *lines, last = done.stderr.strip().splitlines()
-    assert last == f"code {code}" and len(lines) == (code == 4)
-    assert "Traceback" not in done.stderr
-
-
-def test_codes_of_everything_that_a_command_may_raise(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command.streams, "guard", lambda: None)
-    monkeypatch.setattr(command.signals, "heard", lambda: None)
-    monkeypatch.setattr(command.signals, "concluded", lambda: None)
-
-    def raising(error: BaseException):
-        def run(words):
-            raise error
-
-        return run
-
-    for error, code in (
-        (InvalidInput("x\x1b", "rule", "remedy"), 2), (KeyboardInterrupt(), 3),
-        (SystemExit(0), 4), (SystemExit("bye"), 4), (BaseException("a panic"), 4),
-        (OSError(28, "No space left on device"), 4), (ValueError(), 4), (MemoryError(), 4),
-    ):  # fmt: skip
-        assert command.main(raising(error)) == code
-        out, err = capsys.readouterr()
-        assert not out and err.count("\n") == 1 and "\x1b" not in err
-
-
-def test_a_stream_that_loses_its_reader_goes_on(tmp_path: Path) -> None:
-    read, write = os.pipe()
-    os.close(read)
-    with os.fdopen(write, "w") as pipe:
-        stream = streams.Guarded(pipe)
-        assert stream.write("x" * 100) == 100
-        stream.flush()
-        assert isinstance(stream.lost, BrokenPipeError)
-        stream.write("more")
-        stream.flush()
-
-
-HOSTILE = "a|b\n<script>x</script> [red]r[/] \x1b[2J `c` ](u) \u202e=1+1"
-
-
-def test_text_from_files_is_shown_and_never_obeyed() -> None:
-    assert visible(HOSTILE).isprintable() and "\\x1b[2J" in visible(HOSTILE)
-    assert "\\[red]" in marked(HOSTILE)
-    for formula in ("=1+1", "+1", "-1+2", "@SUM(A1)"):
-        assert cell(formula) == f"'{formula}"
-    assert cell("plain") == "plain"
-    shown = markdown(HOSTILE)
-    assert "\n" not in shown and "<script" not in shown and "\\|" in shown and "\\`" in shown
-    assert "](" not in shown
-
-
-def test_a_hostile_verdict_and_message(tmp_path: Path) -> None:
-    from matsense.claims import Run
-    from sims.catalogue import load
-
-    run = Run("a" * 32, "asymmetric", {"x": "=cmd()"}, 0, "failed", message=f"={HOSTILE}")
-    told = report.rates_csv(load("overparam_gd"), [run])
-    assert told.count("\n") == 2 and "\x1b" not in told
-    assert ",'=cmd()," in told and "'=a|b" in told
-    assert failures.FAILED == 4
+@pytest.mark.parametrize("module", ["sims.sweep", "sims.bench", "sims.calibrate"])
+def test_every_command_and_the_readme_tell_the_codes(module: str) -> None:
+    done = toy.call(toy.ROOT, module, "--help")
+    assert done.returncode == 0
+    readme = (toy.ROOT / "README.md").read_text(encoding="utf-8")
+    for code in range(5):
+        assert re.search(rf"^  {code}  \w", done.stdout, re.M)
+        assert f"\n| {code} | " in readme

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from matsense import stream
+from matsense import loops
 from matsense.errors import InvalidInput
-from matsense.solvers.frequent_directions import frequent_directions, shrunk
+from matsense.solvers.streaming.frequent_directions import frequent_directions, shrunk
 from tests import streams
 
 N, D = 203, 10
@@ -23,7 +23,7 @@ STREAMS = {
 def sketch(rows: Array, l: int, chunk: int = 9) -> np.ndarray:  # noqa: E741
     solver = frequent_directions(l, rows.shape[1])
     begin = solver.init(jax.random.key(0))
-    state = jax.jit(lambda state, rows: stream.scan(solver, state, rows, chunk)[0])(begin, rows)
+    state = jax.jit(lambda state, rows: loops.scan(solver, state, rows, chunk)[0])(begin, rows)
     return np.asarray(shrunk(state.B, l))
 
 
@@ -80,7 +80,7 @@ def test_rows_of_zeros_and_chunks_change_nothing() -> None:
 def test_read_is_the_sketchs_top_vector_and_memory_is_two_l_d() -> None:
     rows = streams.draw(jax.random.key(4), N, D, 40.0)
     solver = frequent_directions(3, D)
-    state = stream.scan(solver, solver.init(jax.random.key(0)), rows.rows, 9)[0]
+    state = loops.scan(solver, solver.init(jax.random.key(0)), rows.rows, 9)[0]
     v = np.linalg.svd(sketch(rows.rows, 3))[2][0]
     np.testing.assert_allclose(np.abs(solver.read(state)[:, 0] @ v), 1.0, atol=1e-12)
     assert rows.sin2(solver.read(state))[0] < 0.1
@@ -90,7 +90,7 @@ def test_read_is_the_sketchs_top_vector_and_memory_is_two_l_d() -> None:
 def test_a_sketch_that_is_empty_answers_with_a_unit_vector() -> None:
     """sin^2 of a zero vector would read as perfect."""
     solver = frequent_directions(1, D)
-    state = stream.scan(solver, solver.init(jax.random.key(0)), STREAMS["flat"], 9)[0]
+    state = loops.scan(solver, solver.init(jax.random.key(0)), STREAMS["flat"], 9)[0]
     np.testing.assert_array_equal(shrunk(state.B, 1), 0.0)
     np.testing.assert_allclose(np.linalg.norm(solver.read(state)), 1.0, rtol=1e-12)
 

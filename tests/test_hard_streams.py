@@ -1,4 +1,4 @@
-"""The sparse hard instances D6 and D7, Oja on them, and the closed form of failure."""
+"""The sparse hard instances, diagonal and mixed, Oja on them, and the closed form of failure."""
 
 import math
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense import stream
-from matsense.problems.hard_streams import SparseStream, diagonal, mixed
-from matsense.solvers.oja import OjaState, fixed, oja
-from matsense.solvers.oja_sparse import oja_sparse
+from matsense import loops
+from matsense.problems.sparse_streams import SparseStream, diagonal, mixed
+from matsense.solvers.streaming.oja import OjaState, fixed, oja
+from matsense.solvers.streaming.oja_sparse import oja_sparse
 from matsense.theory import streaming as theory
 
 D, M, MOST = 24, 5, 8
@@ -42,7 +42,7 @@ def test_sparse_oja_is_oja_on_the_dense_rows(name: str) -> None:
     solver = oja(fixed(eta), D, 3, "rows")
     state = solver.init(jax.random.key(2))
     sparse = oja_sparse(eta, state, instance.columns, instance.values)
-    dense, _ = stream.scan(solver, state, instance.dense(), 16)
+    dense, _ = loops.scan(solver, state, instance.dense(), 16)
     np.testing.assert_allclose(sparse.V, dense.V, rtol=0, atol=1e-13)
     np.testing.assert_allclose(sparse.s, dense.s, rtol=1e-12)
 

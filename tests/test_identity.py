@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage.store import Store
 from sims.study import Point, Sweep
 from tests import toy
 
@@ -23,7 +24,7 @@ def tree(tmp_path: Path) -> Path:
     text = study.read_text().replace("asymmetric_gd(instance, 0.075)", "method(instance)")
     study.write_text("from mine import method\n" + text)
     (folder / "mine.py").write_text(
-        "from matsense.solvers.asymmetric_gd import asymmetric_gd\n"
+        "from matsense.solvers.sensing.asymmetric_gd import asymmetric_gd\n"
         "FACTOR = 0.075\n\n\n"
         "def method(instance):\n"
         "    return asymmetric_gd(instance, FACTOR)\n"

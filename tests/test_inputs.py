@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import shapes
-from sims.catalogue import available, load
-from sims.grid import grid
-from sims.ranges import Range
+from sims.running import shapes
 from sims.study import Study
+from sims.study.catalogue import available, load
+from sims.study.ranges import Range
+from sims.terminal.grid import grid
 from tests.battery import Case, cannot_be
 
 MEMORY = 1e12

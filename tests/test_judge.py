@@ -7,10 +7,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense.claims import Claim, Run, exponent, final, given, rate, recorded, relative, time_to
-from matsense.estimate import Call, Estimate, decide
-from matsense.judge import judge, weigh
-from matsense.trends import Trend
+from matsense.fitting.estimate import Call, Estimate, decide
+from matsense.judging.claims import (
+    Claim,
+    Run,
+    exponent,
+    final,
+    given,
+    rate,
+    recorded,
+    relative,
+    time_to,
+)
+from matsense.judging.judge import judge, weigh
+from matsense.judging.trends import Trend
 
 T = np.arange(0, 401, 5.0)
 

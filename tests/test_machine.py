@@ -183,7 +183,7 @@ STYLE = """
 import sys
 from pathlib import Path
 import matplotlib
-from sims import drawing
+from sims.figures import drawing
 
 for name in ("plain", "other"):
     if name == "other":

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sims import jitted, names, program
-from sims.catalogue import load
+from sims.identity import jitted, names, program
 from sims.study import grid_of
+from sims.study.catalogue import load
 from tests.changes import LONG, SEEN, Side
 from tests.lab import lab, remembered
 
@@ -80,8 +80,8 @@ def test_shapes_are_named_alike_in_any_order_and_process() -> None:
     here = named(study.sweeps[:3])
     assert named(study.sweeps[2::-1]) == here
     script = (
-        "from sims import program\n"
-        "from sims.catalogue import load\n"
+        "from sims.identity import program\n"
+        "from sims.study.catalogue import load\n"
         "from sims.study import grid_of\n"
         "for s in load('overparam_gd').sweeps[:3]:\n"
         "    static = s.static(next(grid_of(s)))\n"

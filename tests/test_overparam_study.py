@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.claims import Claim, Condition, Run
 from matsense.errors import InvalidInput
-from matsense.estimate import Call
 from matsense.factors import gaussian_start
-from matsense.judge import judge
+from matsense.fitting.estimate import Call
+from matsense.judging.claims import Claim, Condition, Run
+from matsense.judging.judge import judge
+from matsense.loops import linear_ticks, run
 from matsense.problems import sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
-from matsense.trace import linear_ticks, run
-from sims.grid import grid
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.studies.overparam_gd import hypotheses as given
 from sims.studies.overparam_gd import laws, study
 from sims.study import grid_of
+from sims.terminal.grid import grid
 
 CLAIMS = {claim.id: claim for claim in study.claims}
 BASE = {

@@ -10,12 +10,12 @@ import pytest
 from scipy.linalg import null_space
 
 from matsense.factors import gaussian_start, imbalanced_start
+from matsense.loops import linear_ticks, run
 from matsense.operators import normal_matrix
 from matsense.problems import sensing
-from matsense.solvers.asymmetric_gd import Factors, asymmetric_gd
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.solvers.sensing.asymmetric_gd import Factors, asymmetric_gd
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from matsense.theory import overparam as theory
-from matsense.trace import linear_ticks, run
 
 SIGMA = jnp.array([1.0, 0.5])
 

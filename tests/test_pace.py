@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsense.frames import frame
-from matsense.laws import half_width, scan_line
-from matsense.pace import (
+from matsense.fitting.frames import frame
+from matsense.fitting.pace import (
     FEW,
     SPREADS,
     UNSETTLED,
@@ -23,8 +22,9 @@ from matsense.pace import (
     unsettled,
     wavers,
 )
-from matsense.rates import fit
-from matsense.residuals import accumulated
+from matsense.fitting.rates import fit
+from matsense.fitting.residuals import accumulated
+from matsense.fitting.windows import half_width, scan_line
 
 ALARM = 1e-4  # how often a count of random traces fails without a cause
 HALVINGS = np.array([0.0625, 0.125, 0.25, 0.5, 1.0])  # edges of stretches, of the horizon

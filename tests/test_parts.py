@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import parts
 from sims.files import temporary
-from sims.parts import checksum
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage import parts
+from sims.storage.parts import checksum
+from sims.storage.store import Store
 from tests import children, toy
 from tests.test_store import record
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_read_now_is_an_error_that_changes_nothing(
     before = tree_of(tmp_path)
     name, fake = FAULTS[fault]
     with monkeypatch.context() as patched:
-        patched.setattr(f"sims.parts.{name}", fake, raising=False)
+        patched.setattr(f"sims.storage.parts.{name}", fake, raising=False)
         for act in (
             lambda s: s.known(),
             lambda s: s.read([record(0).point]),
@@ -252,7 +253,7 @@ WEIGHED = """
 import sys
 from pathlib import Path
 import pyarrow as pa
-from sims.store import Store
+from sims.storage.store import Store
 from sims.study import Point
 from tests.test_store import record
 def weight():

@@ -11,16 +11,16 @@ import pytest
 from jaxtyping import Array
 
 from matsense.factors import gaussian_start
+from matsense.loops import log_ticks, run
 from matsense.operators import Gram, Rows, cast, product
 from matsense.problems import sensing
 from matsense.problems.sensing import Sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
-from matsense.trace import log_ticks, run
-from sims.blocks import blocks
-from sims.catalogue import load
-from sims.precision import Precision, has_operator
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
+from sims.running.blocks import blocks
+from sims.running.precision import Precision, has_operator
+from sims.running.worker import run_block
 from sims.study import points
-from sims.worker import run_block
+from sims.study.catalogue import load
 from tests import toy
 
 STUDY = "overparam_gd"
@@ -111,7 +111,7 @@ def test_a_block_keeps_its_operator_in_the_dtype_that_is_asked_for() -> None:
     watched = dataclasses.replace(sweep, after=after)
     study = dataclasses.replace(load(STUDY), sweeps=(watched,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sims.worker.load", lambda name: study)
+        patch.setattr("sims.running.worker.load", lambda name: study)
         for dtype in ("float64", "float32"):
             for block in blocks(STUDY, [watched], points(STUDY, watched, 1, dtype), dtype):
                 assert {r.status for r in run_block(block).records} == {"ok"}

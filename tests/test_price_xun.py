@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matsense import stream
-from matsense.solvers.price_xun import chosen, price_xun, rates
+from matsense import loops
+from matsense.solvers.streaming.price_xun import chosen, price_xun, rates
 from tests import streams
 
 N, D = 240, 8
@@ -38,7 +38,7 @@ def test_the_answer_is_the_textbook_s_for_every_rule() -> None:
     for instance in (light, heavy):
         solver = price_xun(etas, D, starts=3)
         begin = solver.init(jax.random.key(2))
-        final = jax.jit(lambda state, rows: stream.scan(solver, state, rows, 16)[0])(  # noqa: B023
+        final = jax.jit(lambda state, rows: loops.scan(solver, state, rows, 16)[0])(  # noqa: B023
             begin, instance.rows
         )
         for C in (0.5, 4.0, 40.0):
@@ -69,5 +69,5 @@ def test_rates_of_one_start_begin_at_the_same_vector_and_memory_is_counted() -> 
 def test_a_stream_of_zeros_answers_with_its_start() -> None:
     solver = price_xun(rates(1.0, 4.0, 1), D)
     state = solver.init(jax.random.key(0))
-    final, _ = stream.scan(solver, state, jnp.zeros((20, D)), 4)
+    final, _ = loops.scan(solver, state, jnp.zeros((20, D)), 4)
     assert np.isfinite(solver.read(final)).all()

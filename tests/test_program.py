@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sims import jitted, own_code, program, syntax
+from sims.identity import jitted, own_code, program, syntax
 from tests.changes import NOT_SEEN, OTHER, SEEN, Side
 from tests.lab import lab, remembered, staged, sweep_of, traced
 
@@ -51,7 +51,7 @@ def test_what_changes_no_number_is_not_seen(change: str, lab: Callable[[Side], N
 SOLVER = {
     "lab_problem": """
 import jax, jax.numpy as jnp
-from matsense.struct import pytree, static
+from matsense.pytree import pytree, static
 
 @pytree
 class Instance:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import matsense
-from sims import environment
-from sims.provenance import command_line, machine, provenance, versions
+from sims.running import environment
+from sims.storage.provenance import command_line, machine, provenance, versions
 from tests import toy
 
 NOBODY = {"commit": None, "dirty": None}

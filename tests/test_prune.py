@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import prune
-from sims.catalogue import load
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage import prune
+from sims.storage.store import Store
 from sims.study import Point, Sweep, names_of, points
+from sims.study.catalogue import load
 from sims.sweep import command
 
 STUDY = "overparam_gd"

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import pytest
 
 from matsense.errors import InvalidInput
-from sims import shapes
-from sims.catalogue import load
-from sims.grid import MOST_RUNS, grid
-from sims.ranges import (
+from sims.running import shapes
+from sims.study import Study, Sweep
+from sims.study.catalogue import load
+from sims.study.ranges import (
     FOURTH,
     Fits,
     Rule,
@@ -24,8 +24,8 @@ from sims.ranges import (
     switch,
     whole,
 )
-from sims.study import Study, Sweep
-from sims.words import NotANumber, number, whole_number
+from sims.terminal.grid import MOST_RUNS, grid
+from sims.text.words import NotANumber, number, whole_number
 
 STUDY = load("overparam_gd")
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsense.estimate import Call, decide
-from matsense.pace import UNSETTLED
-from matsense.rates import Fit, fit, fit_exponential, fit_power, local_exponent, predict
-from matsense.stalls import find_stall
+from matsense.fitting.estimate import Call, decide
+from matsense.fitting.floors import find_stall
+from matsense.fitting.pace import UNSETTLED
+from matsense.fitting.rates import Fit, fit, local_exponent
 
 LOG = np.unique(np.round(np.geomspace(1, 3e4, 200)))
 LINEAR = np.linspace(0, 3e4, 200)
@@ -201,8 +201,7 @@ def refused(f: Fit) -> str:
 @pytest.mark.parametrize("last", [math.nan, math.inf])
 def test_divergence_is_named(last):
     y = np.append(np.exp(LOG[:-1] / 100), last)
-    for ask in (fit, fit_power, fit_exponential):
-        assert refused(ask(LOG, y)) == "diverged"
+    assert refused(fit(LOG, y)) == "diverged"
 
 
 def test_unusable_ticks_are_dropped():
@@ -240,16 +239,6 @@ def test_a_decay_that_stalls_too_soon_keeps_its_floor():
 def test_growth_is_no_decay():
     refused(fit(LOG, (LOG + 5.0) ** 2))
     refused(fit(LINEAR, np.exp(1e-3 * LINEAR)))
-
-
-def test_one_law_asked_for_is_not_answered_with_another():
-    exponential, power = np.exp(-1e-3 * LOG), (LOG + 30.0) ** -2
-    assert "decades" in refused(fit_power(LOG, exponential))
-    assert "slows down" in refused(fit_exponential(LOG, power))
-    assert fit_power(LOG, power) == fit(LOG, power)
-    assert fit_exponential(LOG, exponential) == fit(LOG, exponential)
-    for ask in (fit_power, fit_exponential):
-        assert "flat" in refused(ask(LOG, np.ones(len(LOG))))
 
 
 def test_bad_ticks_are_an_error():
@@ -303,7 +292,8 @@ def test_law_is_named_and_the_curve_passes_through_the_data(law, seed):
         return
     assert f.law == law[0]
     inside = (f.window[0] <= LOG) & (f.window[1] >= LOG)
-    gap = np.log(predict(f, LOG[inside]) / y[inside])
+    u = LOG[inside] if f.law == "exponential" else np.log(LOG[inside] + f.shift)
+    gap = f.log_level - f.value * u - np.log(y[inside])
     assert abs(np.mean(gap)) < 0.02
     assert np.std(gap) < 0.1
     # Five standard errors: 50 draws, so a wrong interval and not chance would fail this.
@@ -349,15 +339,6 @@ def test_local_exponent_of_a_power_law():
     assert local_exponent(LOG, 3 * LOG**-1.5) == pytest.approx(np.full(len(LOG), 1.5))
     curve = local_exponent(LINEAR, np.append((LINEAR[1:] + 1.0) ** -2, 0.0))
     assert math.isnan(curve[0]) and math.isnan(curve[-1])
-
-
-def test_predict_of_each_law():
-    t = np.array([1.0, 10.0, 100.0])
-    assert predict(fit(LOG, (LOG + 5.0) ** -2), t) == pytest.approx((t + 5) ** -2.0)
-    assert predict(fit(LOG, np.exp(-1e-3 * LOG)), t) == pytest.approx(np.exp(-1e-3 * t))
-    assert predict(fit(LOG, np.full(len(LOG), 3.0)), t) == pytest.approx(np.full(3, 3.0))
-    assert np.isnan(predict(Fit("neither"), t)).all()
-    assert np.isnan(predict(Fit("power", 1.0, shift=-5.0, log_level=0.0), t))[0]
 
 
 def test_known_rounding_ends_the_trace_even_where_it_creeps():

@@ -1,7 +1,10 @@
 """What tables and verdict.json say: of runs without a result, of claims, of their controls."""
 
+import csv
+import io
 import json
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +16,17 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from scipy import stats
 
-from matsense.claims import Claim, Run, given, lasting
-from matsense.estimate import Estimate
-from matsense.judge import judge
-from sims.drawing import strip
-from sims.report import dump, markdown_table, print_failures, print_table, verdict_json
+from matsense.errors import InvalidInput
+from matsense.fitting.estimate import Estimate
+from matsense.fitting.rates import fit
+from matsense.judging.claims import Claim, Run, given, lasting
+from matsense.judging.judge import judge
+from sims.figures.drawing import strip
+from sims.storage.verdicts import dump, rates_csv, verdict_json
+from sims.terminal import listing
+from sims.terminal.listing import markdown_table
+from sims.terminal.report import print_failures, print_table
+from sims.text import escape
 
 
 def test_failed_and_excluded_runs_are_named_once_a_kind() -> None:
@@ -119,6 +128,87 @@ def test_verdict_json_and_the_table_made_of_it(tmp_path: Path) -> None:
         good.pop(name)
     (tmp_path / "toy" / "verdict.json").write_text(dump({"claims": [good]}))
     assert "| good | - | x is 2 (good) |" in markdown_table(tmp_path, ["toy"])
+
+
+# A formula, a window's title, colours, an end of line, markup, a direction, half a character.
+HOSTILE = (
+    "=1+1 \x1b]0;owned\x07\x1b[31m\x9b2J\r\nnew [red]b[/] [/y] :smile: \u202e \udc80 | `c` ](x) <b>"
+)
+
+
+def test_text_of_files_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Messages, names and titles on the terminal: each in one line, each sign as itself."""
+    study: Any = SimpleNamespace(title=HOSTILE, paper=HOSTILE)
+    asked: dict[str, Any] = dict.fromkeys(("statement", "plain", "measured", "control_of"), HOSTILE)
+    given_up = given(HOSTILE, lambda p: False)
+    claims = [claim(HOSTILE, **asked), claim("c", **asked, hypotheses=(given_up,))]
+    console = Console(width=4000, emoji=False, force_terminal=True, color_system="standard")
+    console.file = io.StringIO()
+    print_table(console, study, [judge(c, RUNS) for c in claims])
+    lost = [Run("a", HOSTILE, {HOSTILE: 1}, 0, s, message=HOSTILE) for s in ("failed", "excluded")]
+    print_failures(console, lost)
+    told = re.sub(r"\x1b\[[\d;]*m", "", console.file.getvalue())
+    assert all(c.isprintable() or c == "\n" for c in told)
+    assert told.count(escape.visible(HOSTILE)) >= 10
+    assert "\x1b[31m" not in console.file.getvalue()
+    for line in told.splitlines()[-2:]:
+        assert re.match(r"1 run (failed|excluded) .*seed 0$", line)
+
+
+def test_cells_of_csv_are_text_or_numbers() -> None:
+    """What a spreadsheet would compute is text; a number is one, negative or not."""
+    for text in ("=1+1", "+1+1", "-1+1", "@SUM(1)", "=cmd|' /C calc'!A0", " =1", "\uff1d1", "-x"):
+        assert escape.cell(text) == "'" + text, text
+    for text in ("-1.5", "-1.5e-07", "+3", "-.5", "-inf", "x=1", "", "a-b"):
+        assert escape.cell(text) == text
+    study: Any = SimpleNamespace(
+        fit=lambda run: fit(np.arange(40.0), np.exp(-np.arange(40.0))),
+        predicted=lambda run: -0.5,
+    )
+    runs = [
+        Run("a", "=s", {"=x": -1.5, "y": "-1+1"}, 0, "failed", message=HOSTILE),
+        Run("b", "s", {"=x": -2.5, "y": "z"}, 0, "ok"),
+    ]
+    head, first, second = csv.reader(io.StringIO(rates_csv(study, runs, "-2")))
+    assert head[:4] == ["run", "sweep", "'=x", "y"]
+    assert first[:4] == ["a", "'=s", "-1.5", "'-1+1"] and second[2] == "-2.5"
+    assert first[-2] == "'" + escape.visible(HOSTILE)
+    assert second[-3] == "-0.5" and first[-1] == second[-1] == "-2"
+    assert len(head) == len(first) == len(second)
+
+
+def test_a_table_of_somebody_elses_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No cell, line, tag, code or link more than the table has; nor a sign of control."""
+    monkeypatch.setattr(listing, "available", lambda: ["toy"])
+    good = json.loads(verdict_json("toy", STUDY, [judge(CLAIMS[0], RUNS)], "float64"))["claims"][0]
+    plain = listing_of(tmp_path, good)
+    texts = {k: HOSTILE for k, v in good.items() if isinstance(v, str) and k != "statistic"}
+    hostile = listing_of(tmp_path, {**good, **texts, "control": {"verdict": HOSTILE}})
+    for before, after in zip(plain, hostile, strict=True):
+        assert len(re.findall(r"(?<!\\)\|", before)) == len(re.findall(r"(?<!\\)\|", after))
+        assert after.isprintable()
+        assert not re.search(r"<b|(?<!\\)`|\]\(", after)
+    assert r"&#92;x1b]0;owned&#92;x07" in "".join(hostile)
+    for damaged in ("", "[]", '{"claims": 5}', '{"claims": [{"claim": 5}]}', 50_000 * "["):
+        (tmp_path / "toy" / "verdict.json").write_text(damaged)
+        with pytest.raises(InvalidInput, match="does not hold verdicts") as refused:
+            listing.table(tmp_path)
+        assert "\n" not in str(refused.value)
+
+
+def listing_of(folder: Path, told: dict[str, Any]) -> list[str]:
+    (folder / "toy").mkdir(exist_ok=True)
+    (folder / "toy" / "verdict.json").write_text(dump({"claims": [told]}), encoding="utf-8")
+    return listing.table(folder).splitlines()
+
+
+def test_json_holds_no_signs_of_control() -> None:
+    text = dump({HOSTILE: [HOSTILE, "η"]})
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert "η" in text and json.loads(text) == {HOSTILE: [HOSTILE, "η"]}
+    text.encode()
 
 
 def test_a_strip_shows_what_is_known_from_one_side_as_an_arrow() -> None:

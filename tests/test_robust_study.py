@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from matsense.claims import Run
 from matsense.errors import InvalidInput
-from matsense.estimate import Call
-from matsense.judge import judge
+from matsense.fitting.estimate import Call
+from matsense.judging.claims import Run
+from matsense.judging.judge import judge
 from sims.studies.robust_subgm import hypotheses, laws, trials
 from sims.studies.robust_subgm.claims import claims
 from sims.studies.robust_subgm.paper import READ_OFF, SWEEPS, tuned

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.blocks import blocks
-from sims.catalogue import load
-from sims.shards import Shard, check_shard, share
+from sims.running.blocks import blocks
+from sims.running.shards import Shard, check_shard, share
 from sims.study import Point, Sweep, points
+from sims.study.catalogue import load
 from tests import children, toy
 
 STUDY = "overparam_gd"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matsense.estimate import Estimate
-from matsense.shares import mean_of_groups, mean_over_seeds, share
+from matsense.fitting.estimate import Estimate
+from matsense.judging.proportions import exact_interval, mean_of_groups, mean_over_seeds, share
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (39, 40), (40, 40), (320, 1000)])
@@ -152,3 +152,10 @@ def test_groups_that_pool_the_seeds_err_together() -> None:
     found = mean_of_groups([one, Estimate(2.0, 0.3, 5, "", 0.3, math.inf)])
     assert (found.value, found.se, found.dof) == pytest.approx((1.5, 0.2, 5.0))
     assert (found.below, found.above) == (pytest.approx(0.2), math.inf)
+
+
+def test_the_exact_interval_is_clopper_and_pearsons() -> None:
+    hits = np.array([0.0, 3.0, 40.0])
+    for index, (low, high) in enumerate(zip(*exact_interval(hits, 40, 1e-3), strict=True)):
+        expected = stats.binomtest(int(hits[index]), 40).proportion_ci(1 - 1e-3, method="exact")
+        assert (low, high) == pytest.approx(tuple(expected), abs=1e-12)

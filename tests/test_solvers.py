@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from matsense.factors import gaussian_start, imbalance, imbalanced_start
+from matsense.loops import linear_ticks, log_ticks, run
 from matsense.operators import Rows
 from matsense.problems import sensing
-from matsense.solvers.asymmetric_gd import Factors, asymmetric_gd
-from matsense.solvers.one_step_gd import one_step_gd, rebalance
-from matsense.solvers.symmetric_gd import symmetric_gd
-from matsense.trace import linear_ticks, log_ticks, run
+from matsense.solvers.sensing.asymmetric_gd import Factors, asymmetric_gd
+from matsense.solvers.sensing.one_step_gd import one_step_gd, rebalance
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 
 SIGMA = jnp.array([1.0, 0.5])
 

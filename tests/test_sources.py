@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matsense import feed, stream
+from matsense import loops
 from matsense.errors import InvalidInput
 from matsense.problems import streaming
-from matsense.solvers.oja import fixed, oja
-from sims import sources
+from matsense.solvers.streaming import user_rows
+from matsense.solvers.streaming.oja import fixed, oja
+from sims.storage import row_files
 from tests import toy
 
 N, D = 2500, 9
@@ -42,8 +43,8 @@ def pieces(rows: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
 def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream) -> None:
     """Across the compiled step's 1024 rows, with empty chunks; the given state stays usable."""
     begin = jax.jit(SOLVER.init)(jax.random.key(1))
-    state, n = feed.feed(SOLVER, begin, pieces(np.asarray(instance.rows), [0, 7, 1300, 1]))
-    stored = jax.jit(lambda s, rows: stream.scan(SOLVER, s, rows, 16)[0])(begin, instance.rows)
+    state, n = user_rows.feed(SOLVER, begin, pieces(np.asarray(instance.rows), [0, 7, 1300, 1]))
+    stored = jax.jit(lambda s, rows: loops.scan(SOLVER, s, rows, 16)[0])(begin, instance.rows)
     assert n == N
     np.testing.assert_allclose(state.V, stored.V, rtol=0, atol=1e-14)
     np.testing.assert_allclose(state.s, stored.s, rtol=1e-13)
@@ -52,7 +53,7 @@ def test_any_chunking_is_the_scan_of_the_stored_rows(instance: streaming.Stream)
 def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
     """Zero chunks first, rows scaled by 1000."""
     rows = 1000.0 * np.asarray(instance.rows)
-    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    found = user_rows.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
     assert found.rows == N + 50
     # Beyond rounding nothing is unknown of so few columns, and the scale is the rows'.
     assert float(instance.sin2(found.v[:, None])[0]) <= found.sin2 < 1e-20
@@ -60,10 +61,10 @@ def test_v1_of_a_stream_of_unknown_scale(instance: streaming.Stream) -> None:
 
 
 def test_v1_by_oja_s_rates(instance: streaming.Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error of a lane is within D0's bound, whose start is e^-s <= 1; the rate has a unit."""
-    monkeypatch.setattr(feed, "EXACT", 0)
+    """A lane's error is within its certificate, whose start is e^-s <= 1; rates have a unit."""
+    monkeypatch.setattr(user_rows, "EXACT", 0)
     rows = 1000.0 * np.asarray(instance.rows)
-    found = feed.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
+    found = user_rows.top_eigenvector([np.zeros((50, D)), *pieces(rows, [400])], n=N)
     assert found.certified
     assert not found.fallback
     sin2 = float(instance.sin2(found.v[:, None])[0])
@@ -83,9 +84,9 @@ def written(path: Path, A: np.ndarray) -> Path:
 def test_files_hold_the_rows_in_order(
     name: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "CHUNK_BYTES", 8 * 4 * 300)
+    monkeypatch.setattr(row_files, "CHUNK_BYTES", 8 * 4 * 300)
     A = (10 * np.random.default_rng(0).standard_normal((1000, 4))).astype(dtype)
-    found = list(sources.chunks(written(tmp_path / name, A)))
+    found = list(row_files.chunks(written(tmp_path / name, A)))
     assert max(map(len, found)) <= 300
     np.testing.assert_array_equal(np.concatenate(found), A)
 
@@ -93,7 +94,7 @@ def test_files_hold_the_rows_in_order(
 def test_columns_first_in_the_file_are_rows_too(tmp_path: Path) -> None:
     A = np.asfortranarray(np.arange(12.0).reshape(4, 3))
     np.testing.assert_array_equal(
-        np.concatenate(list(sources.chunks(written(tmp_path / "a.npy", A)))), A
+        np.concatenate(list(row_files.chunks(written(tmp_path / "a.npy", A)))), A
     )
 
 
@@ -126,22 +127,23 @@ def test_an_index_of_pandas_is_no_column(
     index: object, columns: dict, kept: tuple, tmp_path: Path
 ) -> None:
     path = stored_by_pandas(tmp_path / "a.parquet", index, **columns)
-    np.testing.assert_array_equal(np.concatenate(list(sources.chunks(path))).T, kept)
+    np.testing.assert_array_equal(np.concatenate(list(row_files.chunks(path))).T, kept)
 
 
 def test_reading_rows_sets_no_flags(tmp_path: Path) -> None:
     """Neither JAX's, nor threads, nor the pools that pyarrow shares with the caller."""
     files = [written(tmp_path / name, np.ones((50, 3))) for name in ("a.npy", "a.parquet")]
     script = """
-import os, sys, threading, jax, numpy, pyarrow, matsense, matsense.feed, pyarrow.parquet
+import os, sys, threading, jax, numpy, pyarrow, matsense, pyarrow.parquet
+import matsense.solvers.streaming.user_rows
 jax.devices()
 def state():
     pool = pyarrow.default_memory_pool().backend_name
     threads = pyarrow.cpu_count(), pyarrow.io_thread_count()
     return dict(os.environ), dict(jax.config.values), pool, threads, numpy.geterr()
 before = state()
-from matsense.feed import top_eigenvector
-from sims.sources import chunks
+from matsense.solvers.streaming.user_rows import top_eigenvector
+from sims.storage.row_files import chunks
 for path in sys.argv[1:]:
     top_eigenvector(chunks(path), n=50)
 for then, now in zip(before, state()):
@@ -197,7 +199,7 @@ def test_bad_files_are_one_line_with_the_remedy(tmp_path: Path) -> None:
         (tmp_path / "empty.parquet", "no rows"),
     ]:
         with pytest.raises(InvalidInput) as caught:
-            list(sources.chunks(path))
+            list(row_files.chunks(path))
         assert told in str(caught.value), str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -226,7 +228,7 @@ NAN[5, 2] = np.nan
 def test_bad_rows_are_one_line_with_their_number(chunks: list[np.ndarray], told: str) -> None:
     state = jax.jit(SOLVER.init)(jax.random.key(0))
     with pytest.raises(InvalidInput) as caught:
-        feed.feed(SOLVER, state, chunks)
+        user_rows.feed(SOLVER, state, chunks)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -243,16 +245,16 @@ def test_bad_rows_are_one_line_with_their_number(chunks: list[np.ndarray], told:
 )
 def test_no_v1_where_there_is_none(chunks: list[np.ndarray], told: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        feed.top_eigenvector(chunks)
+        user_rows.top_eigenvector(chunks)
     assert told in str(caught.value)
 
 
 def test_large_finite_entries_are_not_called_infinite() -> None:
     huge = np.full((3, 2), 1e308)
-    assert sum(len(piece) for piece in feed.checked([huge], feed.Tally())) == 3
+    assert sum(len(piece) for piece in user_rows.checked([huge], user_rows.Tally())) == 3
 
 
-@pytest.mark.parametrize("module", [feed, sources])
+@pytest.mark.parametrize("module", [user_rows, row_files])
 def test_examples_of_the_docstrings(module: object) -> None:
     found = doctest.testmod(module)  # type: ignore[arg-type]
     assert found.attempted > 0
@@ -261,8 +263,8 @@ def test_examples_of_the_docstrings(module: object) -> None:
 
 SCRIPT = """
 import resource, sys
-from matsense.feed import top_eigenvector
-from sims.sources import chunks
+from matsense.solvers.streaming.user_rows import top_eigenvector
+from sims.storage.row_files import chunks
 peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, large = sys.argv[1:]
 top_eigenvector(chunks(small))

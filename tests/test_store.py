@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.parts import checksum
-from sims.store import Record, Store
+from sims.running.worker import Record
+from sims.storage.parts import checksum
+from sims.storage.store import Store
 from sims.study import Point
 
 

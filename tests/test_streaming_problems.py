@@ -9,7 +9,10 @@ import pytest
 from matsense.problems.streaming import (
     Order,
     arrival,
+    confined,
     draw,
+    heavy_tailed,
+    jumping,
     signed,
     spectrum,
     with_truth,
@@ -81,3 +84,29 @@ def test_a_matrix_of_one_s_own_has_its_truth() -> None:
     sigma = np.linalg.svd(np.asarray(rows), compute_uv=False)
     np.testing.assert_allclose(instance.lambda2, sigma[1] ** 2, rtol=1e-12)
     np.testing.assert_allclose(instance.sin2(instance.v1[:, None]), 0.0, atol=1e-28)
+
+
+def test_a_confined_tail_is_the_smaller_stream() -> None:
+    key = jax.random.key(0)
+    wide, narrow = confined(key, 200, 30, 5.0, 10), draw(key, 200, 10, 5.0)
+    np.testing.assert_array_equal(wide.rows[:, :10], narrow.rows)
+    np.testing.assert_array_equal(wide.rows[:, 10:], 0.0)
+    np.testing.assert_allclose(np.linalg.norm(wide.rows @ wide.v1) ** 2, 5.0, rtol=1e-10)
+    np.testing.assert_array_equal(confined(key, 200, 10, 5.0, 0).rows, narrow.rows)
+
+
+def test_heavy_tailed_rows_have_their_index() -> None:
+    """Half of the norms are beyond 2^(1/index) times those of Gaussian rows: here of many columns,
+    whose norms hardly vary.
+    """
+    norms = np.linalg.norm(np.asarray(heavy_tailed(jax.random.key(8), 4000, 400).rows), axis=1)
+    for share in (0.5, 0.05):
+        scale = np.quantile(norms / 20, 1 - share)
+        assert scale == pytest.approx(share ** (-1 / 1.5), rel=0.15)
+
+
+def test_jumping_rows_change_their_direction() -> None:
+    instance = jumping(jax.random.key(9), N, D, R)
+    halves = [with_truth(rows) for rows in (instance.rows[: N // 2], instance.rows[N // 2 :])]
+    np.testing.assert_allclose([half.gap for half in halves], [R, 2 * R], rtol=1e-10)
+    assert abs(float(halves[0].v1 @ halves[1].v1)) < 0.9

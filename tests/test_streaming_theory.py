@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from matsense.errors import InvalidInput
 from matsense.problems import memory_streams, streaming
-from matsense.solvers.power_by_labels import power_by_labels, random_labels
+from matsense.solvers.streaming.power_by_labels import power_by_labels, random_labels
 from matsense.theory import streaming as theory
 from tests import streams
 
@@ -80,7 +80,7 @@ def test_the_flat_law_is_the_rows_law_on_light_rows() -> None:
     along = (instance.rows @ instance.v1) ** 2
     off = jnp.sum(instance.rows**2, axis=1) - along
     own = theory.block_power_limit(along, off, instance.lambda1, 8.0)
-    flat = theory.flat_block_power_limit(2000, 20, instance.gap, 8.0)
+    flat = (8.0 - 1.0) * (20 - 1) / (2000 * instance.gap)
     np.testing.assert_allclose(own, flat, rtol=0.05)
 
 

@@ -87,8 +87,9 @@ def test_readme_table_is_the_committed_verdicts() -> None:
         return shown.stdout if shown.returncode == 0 else (ROOT / path).read_text()
 
     script = (
-        "import sys; from pathlib import Path; from sims.report import markdown_table as t\n"
-        "from sims.catalogue import available\n"
+        "import sys; from pathlib import Path\n"
+        "from sims.terminal.listing import markdown_table as t\n"
+        "from sims.study.catalogue import available\n"
         "print(t(Path(sys.argv[1]), available()), end='')"
     )
     gallery = sorted(path.parent.name for path in ROOT.glob("figures/*/verdict.json"))

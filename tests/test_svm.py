@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize, sparse
 
-from matsense import svm, svm_general, svm_nuclear, svm_traps
 from matsense.errors import Excluded, Infeasible, InvalidInput
 from matsense.problems import attention
+from matsense.references import nuclear_svm, svm, token_sets, traps
 from matsense.theory import attention as theory
 
 
@@ -75,7 +75,7 @@ def test_infeasible_exactly_where_a_linear_program_says_so() -> None:
 def test_one_input_has_the_vector_machine_for_its_solution_in_both_norms() -> None:
     """n = 1: W = p z^T / ||z||^2 with p the shortest vector of margins 1; rank one."""
     X, z, _, best = arrays(7, 1, 5, 6)
-    two, one = svm.frobenius(X, z, best), svm_nuclear.nuclear(X, z, best)
+    two, one = svm.frobenius(X, z, best), nuclear_svm.nuclear(X, z, best)
     p, _ = svm.least_distance(svm.constraints(X, z, best).left)
     expected = np.outer(p, z[0]) / (z[0] @ z[0])
     np.testing.assert_allclose(two.W, expected, rtol=1e-9, atol=1e-12)
@@ -86,13 +86,13 @@ def test_one_input_has_the_vector_machine_for_its_solution_in_both_norms() -> No
 @pytest.mark.parametrize("seed", range(3))
 def test_nuclear_solution_is_certified_and_beaten_by_nothing(seed: int) -> None:
     X, z, _, best = arrays(seed, 4, 5, 6)
-    one, two = svm_nuclear.nuclear(X, z, best), svm.frobenius(X, z, best)
+    one, two = nuclear_svm.nuclear(X, z, best), svm.frobenius(X, z, best)
     assert one.gap <= svm.LARGEST_GAP
     assert one.norm <= np.linalg.norm(two.W, "nuc") * (1 + 1e-9)
     assert two.norm <= np.linalg.norm(one.W) * (1 + 1e-9)
     assert one.rank <= one.rank_bound <= theory.rank_bound(4, 6)
     rules = svm.constraints(X, z, best)
-    solvers = (svm_nuclear._scs, svm_nuclear._clarabel)
+    solvers = (nuclear_svm._scs, nuclear_svm._clarabel)
     W = [solve(rules)[0] for solve in solvers]
     np.testing.assert_allclose(W[0], W[1], atol=1e-5)
     np.testing.assert_allclose(W[0], one.W, atol=1e-5)
@@ -101,7 +101,7 @@ def test_nuclear_solution_is_certified_and_beaten_by_nothing(seed: int) -> None:
 def test_a_nuclear_certificate_holds_by_its_own_arithmetic() -> None:
     """1^T lam / ||G||_2 <= optimum <= ||W||_* / min margin, from the returned arrays by loops."""
     X, z, _, best = arrays(1, 6, 8, 10)
-    found = svm_nuclear.nuclear(X, z, best)
+    found = nuclear_svm.nuclear(X, z, best)
     G, least = np.zeros((10, 10)), np.inf
     for i in range(6):
         for t in range(8):
@@ -151,16 +151,16 @@ def test_sets_of_one_token_give_the_ordinary_machine() -> None:
     X, z, _, best = arrays(13, 3, 4, 6)
     kept = np.arange(4) == best[:, None]
     np.testing.assert_allclose(
-        svm_general.generalised(X, z, kept).W, svm.frobenius(X, z, best).W, atol=1e-10
+        token_sets.generalised(X, z, kept).W, svm.frobenius(X, z, best).W, atol=1e-10
     )
-    np.testing.assert_array_equal(svm_general.finite_part(X, z, np.full((3, 4), 0.25), kept), 0)
+    np.testing.assert_array_equal(token_sets.finite_part(X, z, np.full((3, 4), 0.25), kept), 0)
 
 
 def test_larger_sets_meet_their_own_conditions_with_least_norm() -> None:
     X, z, _, _ = arrays(14, 3, 4, 6)
     kept = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 1, 1]], dtype=bool)
     s = np.random.default_rng(1).dirichlet(np.ones(4), size=3)
-    found, fin = svm_general.generalised(X, z, kept), svm_general.finite_part(X, z, s, kept)
+    found, fin = token_sets.generalised(X, z, kept), token_sets.finite_part(X, z, s, kept)
     h, g = (np.einsum("itd,de,ie->it", X, W, z) for W in (found.W, fin))
     for i in range(3):
         inside = h[i, kept[i]]
@@ -170,7 +170,7 @@ def test_larger_sets_meet_their_own_conditions_with_least_norm() -> None:
         assert np.ptp(differences) < 1e-10
     assert abs(np.sum(found.W * fin)) < 1e-10  # W_fin moves only inside the sets, W_svm never does
     with pytest.raises(Infeasible, match="every token"):
-        svm_general.generalised(X, z, np.ones((3, 4), dtype=bool))
+        token_sets.generalised(X, z, np.ones((3, 4), dtype=bool))
 
 
 def test_kept_sets_need_a_clear_and_settled_softmax() -> None:
@@ -189,6 +189,31 @@ def test_misalignment_resolves_what_a_cosine_cannot() -> None:
     assert np.isclose(theory.misalignment(A, -A), 2.0)
     assert theory.far_out(100.0, 0.06)
     assert not theory.far_out(100.0, 0.04)
+
+
+def test_cosines_are_those_of_the_definition_and_none_with_zero() -> None:
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(4, 3, 3)), rng.normal(size=(3, 3))
+    A[2] = 0
+    expected = [np.sum(a * B) / np.linalg.norm(a) / np.linalg.norm(B) for a in A[[0, 1, 3]]]
+    np.testing.assert_allclose(theory.cosine(A, B), np.insert(expected, 2, 0.0), rtol=1e-12)
+    np.testing.assert_allclose(
+        theory.misalignment(A[[0, 1, 3]], B), 1 - np.array(expected), rtol=1e-10
+    )
+
+
+def test_a_solution_is_found_once_for_equal_arrays() -> None:
+    rng = np.random.default_rng(1)
+    X, z, choice = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 4)), np.array([0, 2])
+    found = svm.remembered(svm.frobenius, X, z, choice)
+    assert svm.remembered(svm.frobenius, X.copy(), z.copy(), choice.astype(np.int32)).W is not None
+    assert svm.remembered(svm.frobenius, X.copy(), z.copy(), choice.copy()) is found
+    np.testing.assert_array_equal(found.W, svm.frobenius(X, z, choice).W)
+    other = svm.remembered(nuclear_svm.nuclear, X, z, choice)
+    assert other.norm < np.linalg.svd(found.W, compute_uv=False).sum() * (1 + 1e-8)
+    assert svm.remembered(svm.frobenius, -X, z, choice) is not found
+    with pytest.raises(InvalidInput, match="tokens are numbered"):
+        svm.remembered(svm.frobenius, X, z, np.array([0, 3]))
 
 
 def _changed(what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -214,7 +239,7 @@ WRONG = ("n", "T", "no T", "d", "nan", "inf", "queries", "choice", "beyond", "be
 
 
 @pytest.mark.parametrize("what", WRONG)
-@pytest.mark.parametrize("solve", [svm.frobenius, svm_nuclear.nuclear, svm.constraints])
+@pytest.mark.parametrize("solve", [svm.frobenius, nuclear_svm.nuclear, svm.constraints])
 def test_what_is_no_instance_is_refused_before_a_solver_ends_the_process(
     solve: Callable[..., object], what: str
 ) -> None:
@@ -227,8 +252,8 @@ def test_sets_of_kept_tokens_need_an_instance(what: str) -> None:
     X, z, _ = _changed(what)
     kept = np.zeros(X.shape[:2], bool)
     for solve in (
-        lambda: svm_general.generalised(X, z, kept),
-        lambda: svm_general.finite_part(X, z, np.ones(X.shape[:2]), kept),
+        lambda: token_sets.generalised(X, z, kept),
+        lambda: token_sets.finite_part(X, z, np.ones(X.shape[:2]), kept),
     ):
         with pytest.raises(InvalidInput, match=r"; (give|leave) "):
             solve()
@@ -244,4 +269,4 @@ def test_no_constraints_are_refused(rows: np.ndarray) -> None:
 def test_nobody_is_left_behind_by_all_or_none(inside: list[bool]) -> None:
     X, z, best = _changed("nothing")
     with pytest.raises(InvalidInput, match="some inputs are inside"):
-        svm_traps.left_behind(X, z, best, np.array(inside))
+        traps.left_behind(X, z, best, np.array(inside))

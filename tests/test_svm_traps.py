@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from matsense import svm, svm_traps
+from matsense.loops import linear_ticks, run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.solvers.attention_ngd import attention_ngd
-from matsense.trace import linear_ticks, run
+from matsense.references import svm, traps
+from matsense.solvers.attention.ngd import attention_ngd
 from tests.test_attention_paths import small
 
 
@@ -28,12 +28,13 @@ def test_a_lag_above_one_is_a_trap_and_a_lag_below_is_not(c: float) -> None:
     """W_S = e_1 e_1^T for S = {0}, along which input 1 falls behind by c; both can be separated."""
     problem = two_inputs(c)
     X, z, best = (np.asarray(a) for a in (problem.X, problem.z, problem.best))
-    one = svm_traps.left_behind(X, z, best, np.array([True, False]))
+    one = traps.left_behind(X, z, best, np.array([True, False]))
     np.testing.assert_allclose(one.solution.W, [[1.0, 0.0], [0.0, 0.0]], atol=1e-14)
     assert np.isclose(one.lag, c, rtol=1e-12)
+    assert np.isclose(one.undecided(20.0), 20.0 * abs(1 - c), rtol=1e-12)  # ||W_S|| = 1
     assert svm.frobenius(X, z, best).norm > 1
     # The other S: W_S = (-c, 1) / (1 + c^2), where input 0 falls behind by c / (1 + c^2) < c.
-    lags = sorted(found.lag for found in svm_traps.every(X, z, best))
+    lags = sorted(found.lag for found in traps.every(X, z, best))
     np.testing.assert_allclose(lags, [c / (1 + c**2), c])
     start = 20.0 * jnp.asarray(one.solution.W)
     W = run(attention_ngd(problem, 0.1), start, linear_ticks(3000, 3000), lambda W: {})[0]
@@ -61,14 +62,14 @@ def test_lags_are_those_of_a_general_solver() -> None:
                 for i in range(3) if i not in inside
             ]  # fmt: skip
             lags.append(min(behind))
-    found = [left.lag for left in svm_traps.every(X, z, best)]
+    found = [left.lag for left in traps.every(X, z, best)]
     np.testing.assert_allclose(sorted(found), sorted(lags), rtol=1e-5)
 
 
 def test_one_input_has_no_trap() -> None:
     problem = attention.draw(jax.random.key(6), 1, 4, 3, equal=True)
     X, z, best = (np.asarray(a) for a in (problem.X, problem.z, problem.best))
-    assert svm_traps.every(X, z, best) == []
+    assert traps.every(X, z, best) == []
 
 
 def test_the_sweeps_hold_runs_against_their_traps() -> None:

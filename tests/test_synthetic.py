@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from matsense import synthetic as draw
+from matsense.fitting import synthetic as draw
 
 
 class Middle(np.random.Generator):

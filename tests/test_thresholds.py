@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from matsense.estimate import Estimate
-from matsense.thresholds import FEW, threshold
-from matsense.trends import Trend
+from matsense.fitting.estimate import Estimate
+from matsense.judging.thresholds import FEW, threshold
+from matsense.judging.trends import Trend
 
 
 def test_threshold_is_found_with_the_stated_coverage() -> None:

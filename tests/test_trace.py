@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matsense.solvers import Solver
-from matsense.trace import linear_ticks, log_ticks, run
+from matsense.loops import linear_ticks, log_ticks, run
+from matsense.solver import Solver
 
 COUNT = Solver(lambda: jnp.array(0), lambda t, x: x + t)
 

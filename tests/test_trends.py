@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from matsense.estimate import Estimate
-from matsense.lines import expected_range
-from matsense.trends import Nested, Trend
+from matsense.fitting.estimate import Estimate
+from matsense.judging.lines import expected_range
+from matsense.judging.trends import Nested, Trend
 
 MS = (100, 200, 400)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given as given_values
 from hypothesis import strategies as st
 
-from matsense.claims import Claim, Run, final, given, happened, lasting, time_to
 from matsense.errors import InvalidInput
-from matsense.estimate import Call, Estimate
-from matsense.judge import Verdict, judge, weigh
-from matsense.trends import Nested, Trend
+from matsense.fitting.estimate import Call, Estimate
+from matsense.judging.claims import Claim, Run, final, given, happened, lasting, time_to
+from matsense.judging.judge import Verdict, judge, weigh
+from matsense.judging.trends import Nested, Trend
 from tests.test_judge import a_claim, a_run
 
 T = np.arange(0, 401, 5.0)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsense.calibration import FAMILYWISE
-from matsense.claims import Run, local_rate
-from matsense.estimate import Call, decide
-from matsense.rates import GUESSED, ROUNDING, Fit, fit, fit_locally
+from matsense.fitting.calibration import FAMILYWISE
+from matsense.fitting.estimate import Call, decide
+from matsense.fitting.rates import GUESSED, ROUNDING, Fit, fit, fit_locally
+from matsense.judging.claims import Run, local_rate
 
 LOG = np.unique(np.round(np.geomspace(1, 3e4, 200)))
 LONG = np.unique(np.round(np.geomspace(1, 1e6, 200)))

@@ -19,14 +19,14 @@ ROOT = Path(__file__).parent.parent
 
 STUDY = '''"""Two small sweeps whose answer is known."""
 import jax.numpy as jnp
-from matsense.claims import Claim, rate
+from matsense.judging.claims import Claim, rate
 from matsense.factors import gaussian_start, imbalanced_start
 from matsense.problems import sensing
-from matsense.solvers.asymmetric_gd import asymmetric_gd
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.solvers.sensing.asymmetric_gd import asymmetric_gd
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from matsense.theory.overparam import exact_rate
-from matsense.trace import linear_ticks, run
-from sims import drawing
+from matsense.loops import linear_ticks, run
+from sims.figures import drawing
 from sims.study import Study, Sweep
 
 

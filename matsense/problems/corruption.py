@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from matsense.errors import InvalidInput, nearest
 from matsense.operators import Coordinates, Rows, gaussian, product, transposed_product
 from matsense.problems.sensing import Noise, Sensing, Truth
-from matsense.struct import pytree
+from matsense.pytree import pytree
 
 Law = Literal["gaussian", "constant", "rademacher", "student", "cauchy", "adversarial"]
 LAWS: tuple[str, ...] = get_args(Law)

@@ -1,7 +1,8 @@
 """Streams whose heavy rows have to be remembered: accuracy against memory.
 
-Both are reconstructions, the first of the instance of law D9 (`matsense.theory.streaming`), the
-second of that of the lower bound of [kacham2024], whose text was not at hand.
+Both are reconstructions: the second of the instance of the lower bound of [kacham2024], whose text
+was not at hand. What forgetting costs on them: `kept_share_error` and `forgotten_row_error` of
+`matsense.theory.streaming`.
 """
 
 import jax

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.factors import LowRank
 from matsense.operators import Coordinates, Form, Gram, Population, Rows, gaussian
-from matsense.struct import pytree
+from matsense.pytree import pytree
 
 
 @pytree

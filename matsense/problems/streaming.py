@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from matsense.struct import pytree
+from matsense.pytree import pytree
 
 Order = Literal["random", "energy", "ascending", "descending", "signs", "blocks", "given"]
 Tail = Literal["flat", "decaying"]
@@ -110,7 +110,7 @@ def signed(
 
     In the order "signs" the products <a_i, v1> <a_i, e_2> have one sign in each half of the
     stream, so that their pushes add up in each half: nearly the worst for Oja, within a factor 3
-    of its certificate D0 (`matsense.theory.streaming`; measured by the study).
+    of its growth certificate (`matsense.theory.streaming`; measured by the study).
     """
     key_signs, key_tail, key_order = jax.random.split(key, 3)
     first, second = jax.random.rademacher(key_signs, (2, n), float)
@@ -151,3 +151,27 @@ def reordered(instance: Stream, key: PRNGKeyArray, order: Order) -> Stream:
     """The same rows in another order of arrival: v1 and the eigenvalues stay."""
     rows = instance.rows[arrival(key, instance, order)]
     return Stream(rows, instance.v1, instance.lambda1, instance.lambda2)
+
+
+def heavy_tailed(key: PRNGKeyArray, n: int, d: int, index: float = 1.5) -> Stream:
+    """Gaussian rows scaled by numbers of tail index `index`: P[scale > x] = x^-index for x >= 1."""
+    scale, rows = jax.random.split(key)
+    norms = jax.random.uniform(scale, (n, 1)) ** (-1 / index)
+    return with_truth(norms * jax.random.normal(rows, (n, d)))
+
+
+def jumping(key: PRNGKeyArray, n: int, d: int, R: float | Float[Array, ""]) -> Stream:
+    """Light rows whose direction changes in mid-stream; the second half has twice the energy
+    along its own.
+    """
+    first, second = jax.random.split(key)
+    parts = (draw(first, n // 2, d, R), draw(second, n - n // 2, d, 2 * R))
+    return with_truth(jnp.concatenate([part.rows for part in parts]))
+
+
+def confined(key: PRNGKeyArray, n: int, d: int, R: float | Float[Array, ""], tail: int) -> Stream:
+    """Light rows whose energy lies in the first `tail` of d coordinates; in all with `tail` = 0."""
+    small = draw(key, n, tail or d, R)
+    over = (0, d - small.v1.shape[0])
+    rows, v1 = jnp.pad(small.rows, ((0, 0), over)), jnp.pad(small.v1, over)
+    return Stream(rows, v1, small.lambda1, small.lambda2)

@@ -17,10 +17,10 @@ Equal non-optimal scores. With D_i > 0 the best token's lead in input i,
 margins of at least 1, so -<grad L(W), W_mm> is positive at every W: the landscape has no stationary
 point, as the paper's abstract says of the over-parameterised case. `descent_cosine` bounds the
 angle. The norm must then diverge; the direction need not be that of W_mm once n > 1 (derived:
-`matsense.svm_traps`): an input that the others' direction lets fall behind by more than their
-margin, c > 1, is left for ever. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200 instances, the
-same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and 10, up to 1e6
-steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
+`matsense.references.traps`): an input that the others' direction lets fall behind by more than
+their margin, c > 1, is left for ever. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200
+instances, the same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and
+10, up to 1e6 steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
 That contradicts "equal scores: every run ends at the best tokens", a stronger sentence than any of
 the paper's that we know of. The paper proves global convergence "under suitable geometric
 conditions" (abstract), of which one is that the first gradient separates the best tokens
@@ -40,9 +40,22 @@ Matrix = Float[np.ndarray, "d d"]
 EXPONENT = 2.0
 
 
-def misalignment(A: Matrix, B: Matrix) -> float:
+def misalignment(
+    A: Float[np.ndarray, "*runs d d"], B: Float[np.ndarray, "*#runs d d"]
+) -> Float[np.ndarray, "*runs"]:
     """1 - <A, B> / (||A|| ||B||), without cancellation: half the squared distance of the units."""
-    return float(np.sum((A / np.linalg.norm(A) - B / np.linalg.norm(B)) ** 2) / 2)
+    apart = A / _norm(A) - B / _norm(B)
+    return np.asarray(np.sum(apart**2, axis=(-2, -1)) / 2)
+
+
+def _norm(A: Float[np.ndarray, "*runs d d"]) -> Float[np.ndarray, "*runs 1 1"]:
+    return np.linalg.norm(A, axis=(-2, -1), keepdims=True)
+
+
+def cosine(A: Float[np.ndarray, "runs d d"], B: Matrix) -> Float[np.ndarray, " runs"]:
+    """<A, B> / (||A|| ||B||), 0 for a zero A, which has no angle with anything."""
+    along, length = np.tensordot(A, B), np.linalg.norm(A, axis=(1, 2)) * np.linalg.norm(B)
+    return np.divide(along, length, out=np.zeros_like(along), where=length > 0)
 
 
 def ngd_speed(eta: float) -> float:

@@ -87,22 +87,6 @@ def travel_budget(budget: Scalar, kappa: Scalar, alpha: Scalar) -> Scalar:
     return budget * kappa * jnp.log(1 / jnp.asarray(alpha))
 
 
-def needed_travel(sigma: Float[np.ndarray, " r"], alpha: float) -> float:
-    """Travel in which U grows from alpha to sqrt(sigma_i) in every signal direction (derived).
-
-    While Delta = -diag(what is not learnt), Q / ||Q||_2 has eigenvalues sigma_i / (largest one not
-    learnt), so log U_i grows at twice that per unit of travel: direction after direction, with
-    log(1/alpha) / 2 in all for one eigenvalue. Constants of order 1 are left out.
-    """
-    left = np.full(len(sigma), math.log(1 / alpha))
-    total = 0.0
-    for i, leader in enumerate(sigma):
-        spent = max(left[i], 0.0) / 2
-        total += spent
-        left -= 2 * spent * sigma / leader
-    return total
-
-
 def group(p: float, m: int, d: int, r: int) -> float:
     """(1 - p)^2 m / (d r), which decides recovery, not p alone (derived from delta; kappa = 1)."""
     return (1 - p) ** 2 * m / (d * r)

@@ -1,7 +1,7 @@
 """Laws of streaming algorithms for the top eigenvector, R = lambda_1 / lambda_2.
 
-The laws D0 to D9 are derived here, each in its function, and hold for this very matrix; what
-belongs to [kacham2024] or [price2024] says so.
+They are derived here, each in its function, and hold for this very matrix; what belongs to
+[kacham2024] or [price2024] says so.
 """
 
 import math
@@ -21,7 +21,7 @@ def growth_certificate(
     s: Float[Array, "*lanes"],
     start: Float[Array, "*lanes"],
 ) -> Float[Array, "*lanes"]:
-    """D0: bound on ||P v_n|| of Oja's method, any stream, order and number of rows; deterministic.
+    """Bound on ||P v_n|| of Oja's method, any stream, order and number of rows; deterministic.
 
     sqrt(eta lambda_2 / 2) sqrt(1 - e^{-2 s}) + ||P v_0|| e^{-s}, where s is the log growth and
     `start` = ||P v_0||. With rates that change, eta is the largest (derived: ||w||^2 grows by at
@@ -36,7 +36,7 @@ def subset_bounds(
     sigma2: Float[Array, "*sets"],
     energy: Float[Array, "*sets"],
 ) -> tuple[Float[Array, "*sets"], Float[Array, "*sets"]]:
-    """D2: bounds on sin^2(u, v1), u the top right singular vector of a subset B of the rows.
+    """The subset lemma: bounds on sin^2(u, v1), u the top right singular vector of any rows B of A.
 
     lambda_2 / sigma_1(B)^2 with `sigma2` = sigma_1(B)^2, and the weaker 1 / (f R) with f =
     `energy` / lambda_1, `energy` = ||B v1||^2. Derived: with u = c v1 + s w, w _|_ v1, the second
@@ -66,20 +66,16 @@ def block_power_limit(
     blocks: float | Float[Array, ""],
     q: float | Float[Array, " n"] = 1.0,
 ) -> Float[Array, ""]:
-    """D3: mean sin^2 of the block power method on light incoherent rows in random order.
+    """Mean sin^2 of the block power method on light incoherent rows in random order.
 
     sum_i (t / q_i - 1) <a_i, v1>^2 ||P a_i||^2 / lambda_1^2, with `along` = <a_i, v1>^2 and `off` =
     ||P a_i||^2, t blocks, rows kept with probability q_i. Derived: in the last block z ~ v1, and
     the terms <a_i, v1> P a_i of y add up to zero over the whole matrix; each is there with
     probability q_i / t and weight 1 / q_i, while <y, v1> ~ lambda_1 / t. What earlier blocks
-    left is a factor 1 / R smaller. With q = 1 it is (t - 1) times the sum; q < 1 adds sampling.
+    left is a factor 1 / R smaller. With q = 1 it is (t - 1) times the sum, for a flat tail
+    (t - 1) (d - 1) / (n R); q < 1 adds sampling.
     """
     return jnp.sum((blocks / q - 1.0) * along * off) / lambda1**2
-
-
-def flat_block_power_limit(n: int, d: int, R: Scalar, blocks: Scalar) -> Scalar:
-    """D3 for a flat tail: (t - 1) (d - 1) / (n R)."""
-    return (blocks - 1.0) * (d - 1) / (n * R)
 
 
 def blocks_needed(d: int, R: float | Float[Array, ""]) -> Float[Array, ""]:
@@ -99,8 +95,8 @@ def heavy_numbers(h: int, d: int) -> int:
 
 
 def kept_share_error(s: float, R: Scalar) -> Scalar:
-    """D9: sin^2 = (1/s - 1) / R up to O(1/R^2), when a share s of the rows sqrt(R/h) e_1 + f_i is
-    kept and the rest forgotten. Exactly, with R as in these rows, (1 - s) / (1 + s R) (derived:
+    """sin^2 = (1/s - 1) / R up to O(1/R^2), when a share s of the rows sqrt(R/h) e_1 + f_i is kept
+    and the rest forgotten. Exactly, with R as in these rows, (1 - s) / (1 + s R) (derived:
     the two top vectors are the normalised sums of the rows).
     """
     return (1.0 / s - 1.0) / R
@@ -124,7 +120,8 @@ def frequent_directions_gap(d: int, l: int) -> float:  # noqa: E741 - the papers
 
 
 def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:
-    """ln of the squared growth of e_1 over that of a light coordinate, on the instance D6.
+    """ln of the squared growth of e_1 over that of a light coordinate, on the diagonal
+    instance (`matsense.problems.sparse_streams.diagonal`).
 
     2 (R ln(1 + eta) - m ln(1 + eta / m)); instances have whole R, the law is drawn between them.
     """
@@ -135,7 +132,8 @@ def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:
 def hard_failure(
     log_d: float, R: Scalar, eta: Scalar, m: float | int = math.inf, level: float = 0.5
 ) -> Scalar:
-    """D6: probability that Oja's answer at a fixed rate has sin^2 > level, exactly (derived).
+    """Probability that Oja's answer at a fixed rate has sin^2 > level on the diagonal instance,
+    exactly (derived).
 
     The answer is proportional to (g_1 a, g_j b), so it fails if g_1^2 / chi^2_{d-1} is below
     (b / a)^2 (1 - level) / level: an F(1, d - 1) variable, chi^2_1 beyond d = 10^6. ln d is given,
@@ -149,7 +147,7 @@ def hard_failure(
 
 
 def best_hard_failure(log_d: float, R: Scalar, m: float | int = math.inf) -> Scalar:
-    """D6's failure probability at the best fixed rate, (1 + eta) / (1 + eta / m) = R."""
+    """`hard_failure` at the best fixed rate, (1 + eta) / (1 + eta / m) = R."""
     R = np.asarray(R, dtype=float)
     return hard_failure(log_d, R, (R - 1) / (1 - R / m), m)
 
@@ -159,9 +157,10 @@ AT_THRESHOLD = float(special.chdtrc(1, 1.0))
 
 
 def hard_threshold(log_d: float) -> float:
-    """R*(d): where R ln R - R + 1 = ln(d) / 2, D6's threshold for a fixed rate.
+    """R*(d), where R ln R - R + 1 = ln(d) / 2: the threshold of the best fixed rate on the diagonal
+    instance.
 
-    Grows like log d / log log d ([price2024]'s px-hard), which small d do not show. With
+    Grows like log d / log log d, [price2024]'s lower bound, which small d do not show. With
     u = ln R - 1 the equation is u e^u = (ln(d) / 2 - 1) / e, which Lambert's W solves.
     """
     u = special.lambertw((0.5 * log_d - 1.0) / math.e).real
@@ -169,7 +168,8 @@ def hard_threshold(log_d: float) -> float:
 
 
 def mixed_threshold(d: int, C: float, eta: float) -> float:
-    """R at which Price-Xun's rule accepts the rate eta on the instance D7 (derived).
+    """R at which Price-Xun's rule accepts the rate eta on the mixed instance
+    (`matsense.problems.sparse_streams.mixed`; derived).
 
     Each row e_1 + f_i multiplies v's first coordinate by 1 + eta, from |g| / sqrt(d): the growth
     (1 + eta)^(R - 1) is C ln d + ln(d) / 2 there, up to ln|g| and the f_i's share.
@@ -178,6 +178,6 @@ def mixed_threshold(d: int, C: float, eta: float) -> float:
 
 
 def largest_row_error(R: float) -> float:
-    """D7: sin^2 of the rows e_1 + f_i, (k - 1) / (2 k) with k = R - 1 (derived)."""
+    """sin^2 of the rows e_1 + f_i of the mixed instance: (k - 1) / (2 k), k = R - 1 (derived)."""
     k = R - 1
     return (k - 1) / (2 * k)

@@ -13,7 +13,7 @@ import numpy as np
 
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.solvers.attention_ngd import attention_ngd, unit
+from matsense.solvers.attention.ngd import attention_ngd, unit
 from sims.benches import Case, Contender
 
 ETA = 0.1

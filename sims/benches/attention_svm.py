@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from matsense import svm, svm_nuclear
 from matsense.problems import attention
+from matsense.references import nuclear_svm, svm
 from sims.benches import Case, Contender
 
 INSTANCES = 20
@@ -43,6 +43,6 @@ case = Case(
     sizes=tuple({"n": n, "T": T, "d": d} for n, T, d in ((6, 8, 10), (10, 10, 20), (20, 10, 40))),
     contenders=(
         Contender("Frobenius, least distance", solving(svm.frobenius), each, True),
-        Contender("nuclear, SCS or Clarabel", solving(svm_nuclear.nuclear), each, True),
+        Contender("nuclear, SCS or Clarabel", solving(nuclear_svm.nuclear), each, True),
     ),
 )

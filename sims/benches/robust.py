@@ -13,9 +13,9 @@ import jax.numpy as jnp
 
 from matsense.operators import cast
 from matsense.problems.corruption import Robust, corruptible
-from matsense.solvers.steps import geometric
-from matsense.solvers.subgm import spectral_start, subgm
-from matsense.spectral import spectral_norm
+from matsense.solvers.robust.step_sizes import geometric
+from matsense.solvers.robust.subgm import spectral_start, subgm
+from matsense.spectral_norm import spectral_norm
 from sims.benches import Case, Contender
 
 ETA, RHO, ALPHA, SHARE, SCALE = 0.3, 0.99, 1e-3, 0.1, 10.0

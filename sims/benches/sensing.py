@@ -14,7 +14,7 @@ import numpy as np
 from matsense.factors import gaussian_start
 from matsense.operators import Form, cast, cheaper_form
 from matsense.problems import sensing
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.benches import Case, Contender
 
 ETA, ALPHA, RANK, WIDTH = 0.1, 0.5, 3, 8

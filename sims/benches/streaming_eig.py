@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from matsense import stream
-from matsense.solvers.oja import Form, OjaState, best_block, fixed, oja
+from matsense import loops
+from matsense.solvers.streaming.oja import Form, OjaState, best_block, fixed, oja
 from sims.benches import Case, Contender
 
 CHUNK = 64
@@ -156,7 +156,7 @@ def ours(form: Form | None, dtype: str = "float64") -> Callable[..., Callable[[i
         if form is not None:
             taken, block = form, 16
         solver = oja(fixed(jnp.asarray(eta, dtype)), d, lanes, taken, block)
-        one = jax.jit(lambda state, A: stream.scan(solver, state, A, CHUNK)[0])
+        one = jax.jit(lambda state, A: loops.scan(solver, state, A, CHUNK)[0])
         begin = OjaState(jnp.asarray(V0.T, dtype), jnp.zeros(lanes, dtype), jnp.array(0))
 
         def run(steps: int) -> float:

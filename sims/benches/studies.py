@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sims.benches.table import exponent
-from sims.catalogue import load
+from sims.study.catalogue import load
 
 SEEDS = (2, 4, 8)
 

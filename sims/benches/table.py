@@ -1,5 +1,6 @@
 """Times the contenders of a case in turn, and makes a table of what they took."""
 
+import contextlib
 import importlib.util
 import json
 import math
@@ -17,7 +18,7 @@ import numpy as np
 from rich.table import Table
 
 from sims.benches import Case, Contender, Size
-from sims.environment import THREADS
+from sims.running.environment import THREADS
 
 LEAST, MOST = 1, 10**7
 
@@ -64,8 +65,9 @@ class Server:
     def ask(self, **question: Any) -> None:
         """Sends a question without waiting for its answer."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it died: its answer will be missed
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
 
     def answer(self) -> dict[str, float]:
         """The answer to the oldest question."""

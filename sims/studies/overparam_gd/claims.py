@@ -1,7 +1,7 @@
 """The claims of [xiong2024] and the laws derived for it, in a form that runs can answer."""
 
-from matsense.claims import Claim, of, recorded, relative
-from matsense.trends import Trend
+from matsense.judging.claims import Claim, of, recorded, relative
+from matsense.judging.trends import Trend
 from sims.studies.overparam_gd.hypotheses import (
     AT_LIMIT,
     EXACT_LASTS,

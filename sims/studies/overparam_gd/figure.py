@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matsense.claims import Run
-from matsense.judge import Verdict
-from matsense.rates import local_exponent
+from matsense.fitting.rates import local_exponent
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict
 from matsense.theory.overparam import finite_sample_factor
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.overparam_gd import laws as law
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from matsense.claims import Condition, Number, Run, given, happened, lasting
+from matsense.judging.claims import Condition, Number, Run, given, happened, lasting
 from matsense.theory import overparam as theory
 from sims.studies.overparam_gd.laws import (
     OMEGA,

@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from matsense.claims import Run, exponent, local_rate, rate
-from matsense.rates import Fit
+from matsense.fitting.rates import Fit
+from matsense.judging.claims import Run, exponent, local_rate, rate
 from matsense.theory import overparam as theory
 
 Params = Mapping[str, Any]

@@ -3,9 +3,9 @@
 from typing import Any
 
 from matsense.operators import cheaper_form
-from sims.ranges import FOURTH, STEPS, Fits, Ranges, Rule, positive, real, whole
 from sims.studies.overparam_gd import trials
 from sims.study import Sweep
+from sims.study.ranges import FOURTH, STEPS, Fits, Ranges, Rule, positive, real, whole
 
 RANGES: Ranges = {
     "n": whole("the side of a matrix", 2),

@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from matsense.factors import gaussian_start, imbalance, imbalanced_start
+from matsense.loops import Ticks, linear_ticks, log_ticks, run
 from matsense.operators import cheaper_form, normal_matrix
 from matsense.problems import sensing
 from matsense.problems.sensing import Sensing
-from matsense.solvers.asymmetric_gd import Factors, asymmetric_gd
-from matsense.solvers.one_step_gd import OneStepState, one_step_gd
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.solvers.sensing.asymmetric_gd import Factors, asymmetric_gd
+from matsense.solvers.sensing.one_step_gd import OneStepState, one_step_gd
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from matsense.theory import overparam as theory
-from matsense.trace import Ticks, linear_ticks, log_ticks, run
 
 Quantities = dict[str, Array]
 

@@ -1,7 +1,7 @@
 """Claims on sub-gradients and on their expectation: phi, Sign-RIP, the expected loss, [ma2023]."""
 
-from matsense.claims import Claim, given, of, recorded
-from matsense.trends import Trend
+from matsense.judging.claims import Claim, given, of, recorded
+from matsense.judging.trends import Trend
 from sims.studies.robust_subgm.hypotheses import (
     BEFORE_THE_TAIL,
     EXPECTED,

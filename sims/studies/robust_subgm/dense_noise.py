@@ -1,7 +1,7 @@
 """Claims on dense noise, [ma2023] Cor 29: the size of the error, and what it does not depend on."""
 
-from matsense.claims import Claim, of
-from matsense.trends import Trend
+from matsense.judging.claims import Claim, of
+from matsense.judging.trends import Trend
 from sims.studies.robust_subgm.hypotheses import (
     DENSE,
     FELL,

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from matsense.claims import Run
-from matsense.estimate import Estimate
+from matsense.fitting.estimate import Estimate
+from matsense.judging.claims import Run
 from matsense.theory import robust as theory
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.robust_subgm import hypotheses
 from sims.studies.robust_subgm import laws as law
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from matsense.claims import Condition, Run, given, happened, lasting
+from matsense.judging.claims import Condition, Run, given, happened, lasting
 from matsense.theory import robust as theory
 from sims.studies.robust_subgm.sweeps import BUDGET, ETA
 

@@ -5,11 +5,11 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from matsense.claims import Run, final, recorded, time_to
-from matsense.estimate import Estimate
-from matsense.rates import Fit
+from matsense.fitting.estimate import Estimate
+from matsense.fitting.rates import Fit
+from matsense.judging.claims import Run, final, recorded, time_to
+from matsense.judging.trends import Nested, Trend
 from matsense.theory import robust as theory
-from matsense.trends import Nested, Trend
 from sims.studies.robust_subgm.hypotheses import (
     RECOVERED,
     Params,

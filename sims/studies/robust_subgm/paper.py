@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matsense.claims import Run
-from matsense.judge import Verdict
+from matsense.judging.claims import Run
+from matsense.judging.judge import Verdict
 from matsense.theory import robust as theory
-from sims import drawing
-from sims.sections import section, values
+from sims.figures import drawing
+from sims.figures.select import section, values
 from sims.studies.robust_subgm import laws as law
 from sims.studies.robust_subgm.trials import PAPER_SPECTRUM
 

@@ -1,7 +1,7 @@
 """Claims on recovery from m measurements, [ma2023]: starts, ranks, outliers, iterations."""
 
-from matsense.claims import Claim, given, of, recorded
-from matsense.trends import Trend
+from matsense.judging.claims import Claim, given, of, recorded
+from matsense.judging.trends import Trend
 from sims.studies.robust_subgm.concentration import A_DEPENDENT
 from sims.studies.robust_subgm.hypotheses import (
     ABOVE_ROUNDING,

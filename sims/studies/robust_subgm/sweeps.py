@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from matsense.problems.corruption import LAWS
-from sims.ranges import FOURTH, STEPS, Fits, Rule, one_of, positive, real, whole
 from sims.studies.robust_subgm import trials
 from sims.study import Sweep
+from sims.study.ranges import FOURTH, STEPS, Fits, Rule, one_of, positive, real, whole
 
 # The default constants: eta as large as is stable with room (0.5 oscillates), and the constant of
 # Thm 27's tie. One eigenvalue needs a travel of log(1/alpha) / 2, so 0.65 leaves room for the
@@ -107,7 +107,8 @@ def outliers(**changes: Any) -> dict[str, tuple[Any, ...]]:
 
 D20 = {"d": (20,), "r": (1,)}
 # The paper prints neither eta nor rho; these travels B = eta / (1 - rho) are searched. Eigenvalues
-# 10, 5, 1 need 1.15 log(1/alpha) = 40 from alpha = 1e-15 (`theory.needed_travel`).
+# 10, 5, 1 need log(1/alpha) (1/2 + 1/4 + 2/5) = 40 from alpha = 1e-15 (derived): per
+# unit of travel log U_i grows by 2 sigma_i / (the largest one that is not learnt).
 PAPER_TRAVELS = (8.0, 16.0, 24.0, 32.0, 45.0, 60.0)
 PAPER_LANES = {"p": (0.1,), "alpha": (1e-15,), "travel": (45.0, 52.0, 60.0)}
 

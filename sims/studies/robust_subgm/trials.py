@@ -7,18 +7,18 @@ products with A, which do not see the width, cost nearly everything.
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from matsense import signrip, split
 from matsense.factors import gaussian_start
+from matsense.loops import Ticks, linear_ticks, log_ticks, run
 from matsense.problems.corruption import Corruptible, Expected, Robust, corruptible
 from matsense.problems.sensing import geometric_spectrum
-from matsense.solvers import Solver
-from matsense.solvers.scaled_subgm import scaled_subgm
-from matsense.solvers.steps import geometric, polyak, proportional
-from matsense.solvers.subgm import SubGMState, spectral_start, subgm
-from matsense.solvers.symmetric_gd import symmetric_gd
+from matsense.solver import Solver
+from matsense.solvers.robust.scaled_subgm import scaled_subgm
+from matsense.solvers.robust.step_sizes import geometric, polyak, proportional
+from matsense.solvers.robust.subgm import SubGMState, spectral_start, subgm
+from matsense.solvers.sensing.symmetric_gd import symmetric_gd
+from matsense.theory import residual, sign_rip
 from matsense.theory import robust as theory
 from matsense.theory.overparam import null_projector
-from matsense.trace import Ticks, linear_ticks, log_ticks, run
 
 Quantities = dict[str, Array]
 
@@ -56,9 +56,9 @@ def descend(
     def record(state: SubGMState | Array) -> Quantities:
         U = state.U if isinstance(state, SubGMState) else state
         Delta = problem.gap(U)
-        left_over, idle = split.residual_blocks(U, r, k)
+        left_over, idle = residual.residual_blocks(U, r, k)
         travel = {"travel": state.travel} if isinstance(state, SubGMState) else {}
-        learnt = {"learnt": split.learnt(U, r + 1)} if spectrum else {}
+        learnt = {"learnt": residual.learnt(U, r + 1)} if spectrum else {}
         return {
             "error": jnp.linalg.norm(Delta),
             "spectral_error": jnp.max(jnp.abs(jnp.linalg.eigvalsh(Delta))),
@@ -230,7 +230,7 @@ def scaling_trial(
     r = problem.sigma.shape[0]
     X = jnp.zeros(problem.operator.coordinates.shape[0]).at[:r].set(1.0).at[-r:].set(-1.0)
     seen = problem.corrupted(p, scale, nu)
-    value, _ = signrip.directional(seen, jnp.diag(X / jnp.linalg.norm(X)))
+    value, _ = sign_rip.directional(seen, jnp.diag(X / jnp.linalg.norm(X)))
     return {"t": jnp.zeros(1), "phi": value}
 
 
@@ -240,5 +240,5 @@ def deviation_trial(
     """Sign-RIP's delta, searched (a lower bound); of the l2 loss's gradient with loss = "l2"."""
     seen = problem.corrupted(p, scale, 0.0)
     phi = theory.phi_gaussian(p, scale, 0.0, 1.0)
-    delta = signrip.deviation(seen, key, k, phi, squared=loss == "l2")
+    delta = sign_rip.deviation(seen, key, k, phi, squared=loss == "l2")
     return {"t": jnp.zeros(1), "delta": delta}

@@ -1,0 +1,117 @@
+"""How often any honest judge could be sure of a claim: the nearest rival law with another end.
+
+A judge that keeps 95% of its intervals right for a law and for a rival must hold the rival's end in
+95% of the rival's traces; by Neyman and Pearson it can leave it out in at most Phi(D - 1.645) of
+the law's own, where D is the distance of the two in standard deviations of the noise: D^2 is the
+sum of squares of the whitened difference of their logarithms (derived here). What is sure to 25% of
+the truth must leave out all that is 25% off, so any rival 25% off bounds its power. The rivals are
+laws that the calibration also draws, where an interval must hold *their* end: two rates within a
+factor 3 and amplitudes within 10, a factor (t + tau)^-a, a logarithm to a power up to 2, a second
+power. Transient and floor, where the law has them, are the rival's to choose.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, stats
+
+from matsense.fitting.frames import Array
+from matsense.fitting.synthetic import Drawn
+
+CERTAIN = 1.645  # standard deviations: one error in twenty on one side
+FARTHEST = 8.0  # a rival so far off is none
+
+
+class Rival(NamedTuple):
+    """log of a law without level, floor and transient, at parameters inside bounds."""
+
+    shape: Callable[[Array, Array], Array]  # (parameters, ticks) -> log of the law
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def ceiling(drawn: Drawn, off: float) -> float:
+    """The largest power that a claim to within `off`, relative, can have on such a trace."""
+    return float(stats.norm.cdf(nearest(drawn, off) - CERTAIN))
+
+
+def nearest(drawn: Drawn, off: float) -> float:
+    """Distance of the nearest rival whose end is off by `off`, in standard deviations."""
+    assert drawn.clean is not None
+    if drawn.sd == 0:
+        return FARTHEST
+    if math.isinf(drawn.exponent):
+        rivals = [*sums(drawn.rate * (1 - off), drawn.t[-1])]
+    else:
+        rivals = [r for side in (1 - off, 1 + off) for r in powers(drawn.exponent * side, drawn.t)]
+    return min(min(distance(drawn, rival) for rival in rivals), FARTHEST)
+
+
+def sums(rate: float, end: float) -> Iterator[Rival]:
+    """Decays whose limit is `rate`: two rates within a factor 3, and a spectrum's edge."""
+
+    def two(q: Array, t: Array) -> Array:
+        return -rate * t + np.log(q[0] + (1 - q[0]) * np.exp(-rate * q[1] * t))
+
+    def edge(q: Array, t: Array) -> Array:
+        return -rate * t - q[0] * np.log1p(t / np.exp(q[1]))
+
+    yield Rival(two, (1 / 11, 0.05), (10 / 11, 2.0))
+
+    def stretched(q: Array, t: Array) -> Array:
+        return -np.exp(q[0]) * (t / end) ** q[1]
+
+    nats = math.log(rate * end)
+    yield Rival(edge, (0.25, math.log(10.0)), (1.5, math.log(300.0)))
+    yield Rival(stretched, (nats - 1.5, 0.7), (nats + 1.5, 0.9))
+    yield Rival(stretched, (nats - 1.5, 1.1), (nats + 1.5, 1.5))
+
+
+def powers(p: float, t: Array) -> Iterator[Rival]:
+    """Power laws of exponent p beside a logarithm, or beside the next power."""
+
+    def logarithm(q: Array, t: Array) -> Array:
+        return -p * np.log(t + np.exp(q[0])) + q[1] * np.log(np.log(t + q[2]))
+
+    def second(q: Array, t: Array) -> Array:
+        s = t + np.exp(q[0])
+        return -p * np.log(s) + np.log1p(np.exp(q[1]) * t[-1] / s)
+
+    shifts = (0.0, math.log(0.1 * t[-1]))
+    yield Rival(logarithm, (shifts[0], -2.0, 1.5), (shifts[1], 2.0, 3.0))
+    yield Rival(second, (shifts[0], math.log(0.03)), (shifts[1], 0.0))
+
+
+def distance(drawn: Drawn, rival: Rival) -> float:
+    """From the law of a trace to a rival's best fit, in standard deviations of the noise."""
+    assert drawn.clean is not None
+    t, z = drawn.t, np.log(drawn.clean)
+    use = t >= drawn.settled
+    t, z = t[use], z[use]
+    inner = len(rival.low)
+    floor = drawn.floor
+
+    def residual(q: Array) -> Array:
+        model = rival.shape(q[:inner], t)
+        # The level is the rival's to choose: by the law's own at its middle, and free from there.
+        model = model + q[inner]
+        if floor > 0:
+            model = np.logaddexp(model, q[inner + 1])
+        e = (z - model) / drawn.sd
+        return np.append(e[0], (e[1:] - drawn.rho * e[:-1]) / math.sqrt(1 - drawn.rho**2))
+
+    best = math.inf
+    low, high = np.array(rival.low), np.array(rival.high)
+    for part in (0.15, 0.5, 0.85):
+        start = low + part * (high - low)
+        level = float((z - rival.shape(start, t))[len(t) // 3])
+        free = [level, math.log(floor)] if floor > 0 else [level]
+        wide = np.full(len(free), np.inf)
+        found = optimize.least_squares(
+            residual, np.append(start, free), bounds=(np.append(low, -wide), np.append(high, wide)),
+            x_scale="jac",
+        )  # fmt: skip
+        best = min(best, math.sqrt(2 * found.cost))
+    return best

@@ -1,0 +1,112 @@
+"""A fit of one trace: the law of its end as data, and what it says of a rate or of an exponent."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from matsense.fitting.estimate import Estimate
+from matsense.fitting.frames import SMALLEST_WINDOW, Array
+from matsense.fitting.windows import Scan
+
+Law = Literal["power", "exponential", "plateau", "neither"]
+
+LEAST_NATS = 3.5  # of decay, for an exponential
+STALLED_NATS = 7.0  # a decay that shows falls by this: waves may hide half of it
+
+SHORT = f"stalls before {SMALLEST_WINDOW} ticks of decay"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The law of a trace's end; t in the unit of the ticks, y in its own unit.
+
+    `value` is the exponent p of C (t + t0)^-p, the rate (nats per unit of t) of C exp(-rate t), 0
+    for a plateau (whose `se` is that of its slope in nats per unit of t), NaN for neither.
+    """
+
+    law: Law
+    value: float = math.nan
+    se: float = math.nan  # includes serial correlation, lack of fit and the choice of the window
+    dof: float = math.inf
+    window: tuple[float, float] = (math.nan, math.nan)  # t of the first and last tick used
+    points: int = 0
+    shift: float = 0.0  # t0
+    log_level: float = math.nan  # log C
+    floor: float = math.nan  # level at which the trace stalls; NaN if it decays to its end
+    decades: float = 0.0  # of t + t0 (power) or of y (exponential) inside the window
+    below: float = 0.0  # how far the limit may lie below `value`, beyond the noise
+    above: float = 0.0  # and above
+    reason: str = ""  # why "neither", in one sentence
+    stalls_at: float = math.nan  # t from which on it is flat; NaN if it is not
+    flat: float = 0.0  # for how long
+    rounding: bool = False  # whether that floor is rounding, from the run's own scale
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Two-sided Student interval of `value`; (-inf, inf) for neither."""
+        return self.estimate.interval(level)
+
+    @property
+    def estimate(self) -> Estimate:
+        """`value` with its error, for `matsense.fitting.estimate.decide`."""
+        if self.law == "plateau":
+            return self.as_rate
+        return Estimate(self.value, self.se, self.dof, self.reason, self.below, self.above)
+
+    @property
+    def as_exponent(self) -> Estimate:
+        """The fit as an exponent of 1/t: +inf for an exponential; none where the trace is flat.
+
+        A flat end is no exponent 0: the shift t0 of a power law may lie beyond the horizon.
+        """
+        if self.stalled:
+            return Estimate(math.nan, reason=f"flat from t = {self.stalls_at:.4g} on")
+        return Estimate(math.inf) if self.law == "exponential" else self.estimate
+
+    @property
+    def as_rate(self) -> Estimate:
+        """The fit as a rate: 0 for a power law, whose rate tends to 0.
+
+        Of a trace that is flat over the last L the rate is known to lie in [0, 7 / L]: a decay that
+        shows must have fallen by `STALLED_NATS`.
+        """
+        if self.stalled:
+            above = STALLED_NATS / self.flat if self.flat else math.inf
+            return Estimate(0.0, self.se if self.law == "plateau" else 0.0, self.dof, above=above)
+        return Estimate(0.0) if self.law == "power" else self.estimate
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the trace is flat, or ends flat for another reason than rounding."""
+        return self.law == "plateau" or not (math.isnan(self.stalls_at) or self.rounding)
+
+
+class Decay(NamedTuple):
+    """A trace made ready: its positive ticks, and what stands above its floor."""
+
+    t: Array  # (N,) all usable ticks
+    z: Array  # (N,) log y on them
+    end: int  # ticks before the floor
+    floor: float  # nan where there is none
+    above: Array  # (end,) log(y - floor)
+    stall: int | None  # the first tick of its flat end
+    rounding: bool  # whether the floor is that of the arithmetic
+    blur: Array | None  # (end,) variance of `above` that the floor's scatter causes
+    tilt: Array | None  # (end,) error of `above` that the floor's own error causes
+
+
+class Candidate(NamedTuple):
+    """A law's best window: the fit, the tick it starts at, residuals from there, their variance."""
+
+    fit: Fit
+    start: int = 0
+    misfit: Array = np.empty(0)
+    variance: float = math.nan
+    floor_doubt: float = math.inf  # standard error of the log of a fitted floor
+    scan: Scan | None = None  # all windows of the law
+
+
+def refused(reason: str, decay: Decay) -> Candidate:
+    """No answer, with the reason; what is known of the floor stays."""
+    return Candidate(Fit("neither", floor=decay.floor, reason=reason))

@@ -1,0 +1,65 @@
+"""What speaks against a chosen law: its pace, its rivals, an end that is neither flat nor on it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from matsense.fitting.fits import Candidate, Decay, Fit, refused
+from matsense.fitting.frames import SMALLEST_WINDOW
+from matsense.fitting.pace import UNSETTLED, Witness, examine
+from matsense.fitting.rivals import beside_edges, beside_powers
+
+NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
+FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
+
+
+def witnessed(found: Candidate, decay: Decay) -> Fit:
+    """The fit with what the pace of its end says; neither, if that has not settled."""
+    f = found.fit
+    if f.law == "neither":
+        return f
+    if f.law == "exponential":
+        t, z, a = decay.t[: decay.end], decay.above, found.start
+        edges = t[-1] * np.array([0.0625, 0.125, 0.25, 0.5, 1.0])
+        witness = examine(t, z, a, edges, steady=0.7, unseen=True)
+        if not witness.reason:
+            witness = beside_edges(found, t[a:], z[a:], witness)
+    else:
+        keep = decay.t + f.shift > 0
+        keep &= decay.t <= f.window[1]
+        z = decay.z
+        if not math.isnan(f.floor):
+            keep &= decay.z > math.log(3 * f.floor)
+            with np.errstate(all="ignore"):
+                z = np.log(np.exp(decay.z) - f.floor)
+        u, z = np.log(decay.t[keep] + f.shift), z[keep]
+        a = int(np.searchsorted(decay.t[keep], f.window[0]))
+        if len(u) - a < SMALLEST_WINDOW:
+            # Little but a floor that was fitted along: the size of the exponent is known, no more.
+            return replace(f, below=f.value, above=f.value)
+        step = (u[-1] - u[a]) / 2
+        edges = u[-1] - step * np.arange(4, -1, -1.0)
+        witness = examine(u, z, a, edges, steady=0.5, unseen=False)
+        if not witness.reason and math.isnan(decay.floor):
+            witness = beside_powers(found, decay, witness)
+            if witness.below > f.value:
+                # From no decay to speak of to as much more: what stays is a bound from above.
+                witness = Witness(f.value, max(witness.above, f.value))
+    if witness.reason:
+        return refused(witness.reason, decay).fit
+    return replace(f, below=float(witness.below), above=float(witness.above))
+
+
+def ended(found: Fit, decay: Decay) -> Fit:
+    """The fit, with what is known of a flat end."""
+    if decay.stall is None or found.reason.startswith(UNSETTLED):
+        return found
+    rest = decay.z[decay.stall :]
+    rest = rest[len(rest) // 2 :]
+    i = np.arange(len(rest)) - (len(rest) - 1) / 2
+    if len(rest) > 1 and not decay.rounding and abs(i @ rest) / (i @ i) * len(rest) > FLAT_NATS:
+        return refused(NEITHER_FLAT, decay).fit
+    begins = float(decay.t[decay.stall])
+    flat = float(decay.t[-1]) - begins
+    return replace(found, stalls_at=begins, flat=flat, rounding=decay.rounding)

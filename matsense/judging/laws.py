@@ -1,0 +1,103 @@
+"""A number that follows from what is known of a run: its parameters, and what it recorded."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from matsense.judging.claims import Run
+from matsense.judging.expressions import Expression
+from matsense.judging.formulas import sentence
+
+
+@cache
+def _asked(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of a function's parameters: all of them, and those that it cannot do without."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    return tuple(p.name for p in parameters), tuple(needed)
+
+
+def asked_by(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters."""
+    return _asked(function)[0]
+
+
+def by_name(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that `function` asks for by parameter name."""
+    return {name: values[name] for name in asked_by(function) if name in values}
+
+
+def known(run: Run) -> Mapping[str, Any]:
+    """What a law may ask for: what the run recorded (a scalar as a number, a trace as an array),
+    its parameters and what is derived from them, its `seed`, and the `run` itself.
+    """
+    recorded = {
+        name: float(value) if np.ndim(value) == 0 else np.asarray(value)
+        for name, value in run.quantities.items()
+    }
+    return {**recorded, "seed": run.seed, "run": run, **run.derived, **run.params}
+
+
+@dataclass(frozen=True)
+class Law:
+    """A function of a run that asks for what it needs by name, and the formula that it is.
+
+    `formula` is LaTeX without its dollars, or plain words; `function` is an `Expression` or is
+    called with what its parameters name (`known`).
+    """
+
+    formula: str
+    function: Callable[..., Any] | Expression
+
+    def __call__(self, run: Run) -> Any:
+        """Its value for a run; raises KeyError or TypeError for a name that the run lacks."""
+        if isinstance(self.function, Expression):
+            return self.function(known(run))
+        return self.function(**by_name(self.function, known(run)))
+
+    @property
+    def name(self) -> str:
+        """The formula as it stands in a sentence, mathematics between dollars."""
+        return sentence(self.formula)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it cannot do without."""
+        if isinstance(self.function, Expression):
+            return self.function.names
+        return tuple(name for name in _asked(self.function)[1] if name not in ("run", "seed"))
+
+    @property
+    def asks_for_run(self) -> bool:
+        """Whether it reads the run itself, so that what it needs is not known beforehand."""
+        return not isinstance(self.function, Expression) and "run" in asked_by(self.function)
+
+
+def law(formula: str, function: Callable[..., Any] | str | None = None) -> Law:
+    """A law by its formula, and by a function of what it needs or the text of an expression.
+
+    Without a function the formula is the expression: `law("k - r")`.
+    """
+    if function is None or isinstance(function, str):
+        return Law(formula, Expression(function or formula))
+    return Law(formula, function)
+
+
+def as_law(what: "Law | str | Callable[..., Any] | int | float") -> Law:
+    """A law from whatever stands for one: an expression, a function (named by its name), a number.
+
+    Raises ValueError for a text that is no expression.
+    """
+    if isinstance(what, Law):
+        return what
+    if isinstance(what, str):
+        return law(what)
+    if callable(what):
+        name = getattr(what, "__name__", "law")
+        return Law("law" if name == "<lambda>" else name.replace("_", " "), what)
+    number = float(what)
+    return Law(f"{number:g}", lambda: number)

@@ -1,0 +1,1 @@
+"""Sub-gradient methods for measurements of which some are grossly wrong."""

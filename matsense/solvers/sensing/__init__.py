@@ -1,0 +1,1 @@
+"""Gradient descent on factors of a matrix that is seen through linear measurements."""

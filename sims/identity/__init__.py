@@ -1,0 +1,1 @@
+"""Which program computes a number: its name, which sees what counts and nothing else."""

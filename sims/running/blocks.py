@@ -1,0 +1,85 @@
+"""What runs together: blocks of instances by lanes that share one compilation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sims.study import Params, Point, Sweep
+from sims.study.places import file_of
+
+
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of runs that share a compilation: every instance with every lane.
+
+    `wide` is the number of instances that it is padded to, `operator` the dtype that operators are
+    kept in, `place` the file of a study that is not the catalogue's.
+    """
+
+    study: str
+    sweep: str
+    static: Params
+    points: tuple[tuple[Point, ...], ...]
+    wide: int = 1
+    operator: str = "float64"
+    place: str = ""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it holds."""
+        return sum(len(row) for row in self.points)
+
+    @property
+    def shape(self) -> Any:
+        """What blocks of equal cost have in common."""
+        return (self.sweep, *self.static.items())
+
+
+def blocks(
+    study: str, sweeps: Sequence[Sweep], points: Sequence[Point], operator: str = "float64"
+) -> list[Block]:
+    """Packs points into blocks: the first block of every shape, then the rest shape by shape.
+
+    Lanes of one instance stay together; instances that lack the same lanes share blocks. Starting
+    with one block of every shape compiles early and lets the time that is left be told honestly;
+    going on shape by shape, a worker need not keep all that it has compiled.
+    """
+    named = {sweep.name: sweep for sweep in sweeps}
+    shapes: dict[Any, tuple[Sweep, Params, dict[Any, list[Point]]]] = {}
+    for point in points:
+        sweep = named[point.sweep]
+        static: Params = sweep.static(point.params)
+        key = (sweep.name, *static.items())
+        own = tuple(point.params[axis] for axis in (*sweep.shape, *sweep.instance))
+        _, _, by_instance = shapes.setdefault(key, (sweep, static, {}))
+        by_instance.setdefault((own, point.seed), []).append(point)
+    queues, place = [], file_of(study)
+    for sweep, static, by_instance in shapes.values():
+        rows: dict[Any, list[tuple[Point, ...]]] = {}
+        for lanes in by_instance.values():
+            for chunk in batched(lanes, sweep.lanes_wide):
+                key = tuple(tuple(p.params[a] for a in sweep.lane) for p in chunk)
+                rows.setdefault(key, []).append(chunk)
+        wide = sweep.instances_wide
+        queues.append(
+            [
+                Block(study, sweep.name, static, tuple(chunk), wide, operator, place)
+                for same in rows.values()
+                for chunk in batched(same, wide)
+            ]
+        )
+    return [queue[0] for queue in queues] + [block for queue in queues for block in queue[1:]]
+
+
+def batched(items: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:
+    """Consecutive pieces of `width` items, the last one perhaps shorter."""
+    for start in range(0, len(items), width):
+        yield tuple(items[start : start + width])
+
+
+def one_of_each(packed: Sequence[Block]) -> list[Block]:
+    """The first block of every shape."""
+    first: dict[Any, Block] = {}
+    for block in packed:
+        first.setdefault(block.shape, block)
+    return list(first.values())

@@ -1,0 +1,169 @@
+"""The bytes that a batch needs, and sweeps that are fitted to the memory there is."""
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+from joblib.externals.loky import get_reusable_executor
+
+from matsense.errors import InvalidInput
+from sims.running import processes
+from sims.running.blocks import Block, blocks, one_of_each
+from sims.running.signals import unheard
+from sims.running.worker import inputs, programs
+from sims.study import Axes, Sweep, places, unnamed
+from sims.study.catalogue import load
+from sims.text.units import size
+
+# On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
+GPU_INSTANCES, GPU_SHARE, GPU_LEAST = 16, 0.7, 4 * 10**9
+Grid = list[tuple[Sweep, int]]
+# What was asked for and what to ask instead, of a batch that needs so many bytes.
+Say = Callable[[int], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The bytes that a block needs while it runs, by what they hold."""
+
+    instances: int
+    drawing: int
+    trial: int
+
+    @property
+    def total(self) -> int:
+        """The peak: while drawing the instances, or while running the trials on them."""
+        return self.instances + max(self.drawing, self.trial)
+
+
+Weighed = tuple[list[Batch], int]
+
+
+def batch(block: Block, sweep: Sweep) -> Batch:
+    """Bytes of a block as XLA assigns its buffers; compiles, but draws and runs nothing."""
+    generate, trial = programs(block)
+    keys, floats, lanes = inputs(block, sweep)
+    instances = jax.eval_shape(generate, keys, floats)
+    drawn = generate.lower(keys, floats).compile().memory_analysis()
+    run = trial.lower(instances, keys, floats, lanes).compile().memory_analysis()
+    return Batch(
+        instances=drawn.output_size_in_bytes,
+        drawing=drawn.temp_size_in_bytes,
+        trial=run.temp_size_in_bytes + run.output_size_in_bytes,
+    )
+
+
+def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple[Grid, int]:
+    """The grid and the number of jobs that stay within `memory` bytes, all processes together.
+
+    First the jobs are reduced, which changes no number; then the instances of a block, which
+    changes run ids with the block's width. Raises InvalidInput, with the arithmetic, for a single
+    instance with its lanes that does not fit; `typed` is what the bound was given as.
+    """
+    light = process_bytes()
+    found, heavy = _in_a_worker(study, [sweep for sweep, _ in grid])
+    most = max(batch.total for batch in found)
+    while jobs > 1 and light + jobs * (heavy + most) > memory:
+        jobs -= 1
+    room = (memory - heavy) if jobs == 1 else (memory - light) // jobs - heavy
+    if room <= 0:
+        raise InvalidInput(
+            f"--memory {typed}",
+            f"a process that has compiled these sweeps weighs {size(heavy)} by itself",
+            f"give --memory {_roomy(heavy + most)}",
+        )
+    pairs = zip(grid, found, strict=True)
+
+    def say(needed: int) -> tuple[str, str]:
+        enough = f"give --memory {_roomy(heavy + needed)}"
+        return f"--memory {typed}", f"{enough}, or smaller sizes with --set"
+
+    return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
+
+
+def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
+    """The heaviest batches, and what a process weighs that has compiled them; this one stays light.
+
+    Compilation leaves some 200 MB behind that a caller would carry to its end.
+    """
+    if not processes.can_start():
+        return _weigh(study, sweeps)
+    executor = get_reusable_executor(max_workers=1)
+    weighed = False
+    try:
+        with unheard():
+            # Not the sweeps: their functions are found once their study is imported there.
+            told = [(sweep.name, sweep.axes, sweep.instances_wide) for sweep in sweeps]
+            weighing = executor.submit(_weigh_there, study, places.file_of(study), told)
+        found = weighing.result()
+        weighed = True
+    finally:
+        # Who is interrupted does not wait for a compilation.
+        executor.shutdown(wait=True, kill_workers=not weighed)
+    return found
+
+
+def _weigh_there(study: str, place: str, told: Sequence[tuple[str, Axes, int]]) -> Weighed:
+    if place:
+        places.register(study, place)
+    own = load(study)
+    sweeps = [replace(own.sweep(name).with_axes(a), instances_wide=w) for name, a, w in told]
+    return _weigh(study, sweeps)
+
+
+def _weigh(study: str, sweeps: Sequence[Sweep]) -> Weighed:
+    return [heaviest(study, sweep) for sweep in sweeps], process_bytes()
+
+
+def heaviest(study: str, sweep: Sweep) -> Batch:
+    """The largest batch among the shapes of a sweep."""
+    sample = one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
+    return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
+
+
+def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
+    """The sweep with as many instances a block as fit into `room` bytes."""
+    while found.total > room:
+        if sweep.instances_wide == 1:
+            asked, remedy = say(found.total)
+            raise InvalidInput(
+                asked,
+                f"a batch of {sweep.name} needs {size(found.total)}, one instance "
+                f"{size(found.instances)} + the larger of drawing it {size(found.drawing)} and "
+                f"its {sweep.lanes_wide} lanes {size(found.trial)}; "
+                f"the processes themselves leave {size(room)} for it",
+                remedy,
+            )
+        each = found.total / sweep.instances_wide
+        fitting = max(1, min(sweep.instances_wide - 1, int(room / each)))
+        sweep = replace(sweep, instances_wide=fitting)
+        found = heaviest(study, sweep)
+    return sweep
+
+
+def process_bytes() -> int:
+    """The most that this process has weighed so far (its resident set)."""
+    try:
+        import resource
+    except ImportError:
+        raise InvalidInput(
+            "--memory", "this system does not tell what a process weighs", "leave it out"
+        ) from None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def widened(study: str, grid: Grid) -> Grid:
+    """The grid with blocks wide enough for a GPU, and no wider than its memory allows."""
+    memory = jax.devices("gpu")[0].memory_stats() or {}
+    room = int(GPU_SHARE * memory.get("bytes_limit", GPU_LEAST))
+    wide = [(replace(s, instances_wide=max(s.instances_wide, GPU_INSTANCES)), n) for s, n in grid]
+    asked = "--device gpu", "give smaller sizes with --set"
+    return [(_narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
+
+
+def _roomy(count: int) -> str:
+    """A bound that leaves such a process room, as it is typed: no two weigh the same."""
+    return f"{math.ceil(1.2 * count / 1e8) / 10:g}G"

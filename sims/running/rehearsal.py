@@ -1,0 +1,84 @@
+"""One small run of each sweep in the open, for whoever writes a study: what it records, or why not.
+
+In this process and thread, so that a debugger can stop in it; nothing is judged and nothing is
+stored.
+"""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from matsense.errors import Excluded
+from sims.identity.jitted import by_name
+from sims.running.blocks import blocks
+from sims.running.worker import inputs, programs
+from sims.storage.rows import Record, fitting
+from sims.study import Point, Sweep, blame, guarded, unnamed
+from sims.text.escape import visible
+
+
+def rehearse(study: str, chosen: Sequence[tuple[Sweep, int]], seed: int, operator: str) -> int:
+    """Runs the first point of each sweep; prints what it recorded, or the traceback of what raised.
+
+    The exit code: 0, or 2 if one raised, which is its author's to mend.
+    """
+    raised = 0
+    for sweep, _ in chosen:
+        first = {axis: values[:1] for axis, values in sweep.axes.items()}
+        one = replace(sweep.with_axes(first), instances_wide=1, lanes_wide=1)
+        (point,) = unnamed(study, one, 1, seed)
+        began = time.perf_counter()
+        try:
+            record = _record(study, one, point, operator)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raised += 1
+            sys.stdout.flush()
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                print(visible(line), file=sys.stderr)
+            where = guarded.named(point.missing)
+            print(f"error: {visible(f'{where}: {blame.told(error)}')}", file=sys.stderr)
+        else:
+            for line in _said(record, time.perf_counter() - began):
+                print(visible(line))
+    told = f"{raised} of {len(chosen)} sweeps raised; " if raised else ""
+    print(f"{told}nothing was judged, and nothing was stored")
+    return 2 if raised else 0
+
+
+def _record(study: str, sweep: Sweep, point: Point, operator: str) -> Record:
+    """The run of a point, by the program that a sweep runs; raises what it raises."""
+    (block,) = blocks(study, [sweep], [point], operator)
+    generate, trial = programs(block)
+    keys, floats, lanes = inputs(block, sweep)
+    instances = generate(keys, floats)
+    found = trial(instances, keys, floats, lanes)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"{sweep.name}: a trial gives a dict of quantities, not {found!r:.60}")
+    own: dict[str, Any] = {name: np.asarray(array)[0, 0] for name, array in found.items()}
+    if sweep.after is not None:
+        instance = jax.tree.map(lambda leaf: np.asarray(leaf[0]), instances)
+        try:
+            own = sweep.after(
+                instance, own, **by_name(sweep.after, {**block.static, **point.params})
+            )
+        except Excluded as reason:
+            return Record(point, "excluded", {}, str(reason))
+    record = fitting(Record(point, "ok", own), {})
+    finite = all(np.all(np.isfinite(array)) for array in record.quantities.values())
+    return record if finite else replace(record, status="diverged")
+
+
+def _said(record: Record, seconds: float) -> Iterator[str]:
+    status = f"{record.status} ({record.message})" if record.message else record.status
+    yield f"{guarded.named(record.point.missing)}: {status}, {seconds:.2g} s with compiling"
+    for name, array in record.quantities.items():
+        last = f", last {array.flat[-1]:.6g}" if array.size else ""
+        yield f"    {name} {array.shape}{last}"

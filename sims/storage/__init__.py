@@ -1,0 +1,1 @@
+"""Results on disk: the run store, the files of a conclusion, rows of a user's own."""

@@ -1,0 +1,217 @@
+"""The run store: a folder of Parquet part files, one a finished batch, each written whole or not.
+
+`<study folder>/runs/sweep=<name>/<first run>-<checksum>.parquet`: a hive-partitioned data set that
+pandas, polars, DuckDB, R and Julia read as one table a sweep. Columns: run (id), seed, status,
+message, seconds, program (the name of what computed it), precision, date (when it was stored),
+`param.<axis>`, and one column for each recorded quantity: float64, in lists for ticks, in nested
+lists for vectors at ticks; null for a run that has none. No other file lies here, but for those
+that are being written (`.<name>.tmp`) and those that are damaged (`_<name>.unreadable`).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matsense.errors import InvalidInput
+from matsense.judging.claims import Run
+from sims.files import about, remove_abandoned, sync, write_whole
+from sims.storage import columns
+from sims.storage.parts import PART, Parts, check_format, checksum
+from sims.storage.rows import Record, fitting, needed, run_of, table_of
+from sims.study import Point
+
+# A file that told the format of a store, where each part tells it now: other readers stumbled.
+FORMER_MARK = "store.json"
+
+
+class Store:
+    """The runs of one study under `folder`/runs.
+
+    Nothing is created before the first write, so a refused command leaves no trace; with
+    `only_reads` nothing is ever written or renamed. `notices` collects what a person should hear;
+    what cannot be read now is raised as OSError or MemoryError, and changes nothing (`parts`).
+    """
+
+    def __init__(self, folder: Path, only_reads: bool = False) -> None:
+        self.root = folder / "runs"
+        self.only_reads = only_reads
+        self._parts = Parts(self.root, only_reads)
+        self.notices = self._parts.notices
+        self._seen: set[Path] = set()
+        self._check_version()
+
+    def _check_version(self) -> None:
+        if os.path.lexists(self.root) and not self.root.is_dir():
+            raise InvalidInput(f"store {self.root}", "it is no folder", "use another --out")
+        mark = self.root / FORMER_MARK
+        if mark.is_file():
+            with about(mark):
+                told = mark.read_bytes()
+            try:
+                found = json.loads(told)["format"]
+            except (ValueError, KeyError, TypeError):
+                found = "unreadable"
+            check_format(found, self.root)
+
+    def check_writable(self, sweeps: Iterable[str]) -> None:
+        """Raises InvalidInput if the runs of these sweeps would have to be written through a link,
+        or where something else than a folder is.
+        """
+        for place in (self.root, *(self.root / f"sweep={sweep}" for sweep in sweeps)):
+            if place.is_symlink():
+                raise InvalidInput(
+                    f"store {self.root}",
+                    f"{place} is a link to {place.readlink()}, which is read, not written through",
+                    "put the folder in its place, or use another --out",
+                )
+            if os.path.lexists(place) and not place.is_dir():
+                raise InvalidInput(f"store {self.root}", f"{place} is no folder", "move it away")
+
+    def tidy(self) -> None:
+        """Removes what killed commands have left half written, and the former mark of a store."""
+        if not self.only_reads and not self.root.is_symlink():
+            mark = self.root / FORMER_MARK
+            if mark.is_file():
+                mark.unlink(missing_ok=True)
+            for folder in (self.root, *self._parts.folders()):
+                if not folder.is_symlink():
+                    remove_abandoned(folder)
+
+    def parts(self) -> list[Path]:
+        """The finished part files, in a fixed order."""
+        return self._parts.listed()
+
+    def tables(self) -> Iterator[tuple[Path, pa.Table]]:
+        """The part files that are whole, each with its rows."""
+        for part, file in self._parts.whole():
+            yield part, self._parts.table(part, file, file.schema_arrow.names, _all(file))
+
+    def known(self) -> set[str]:
+        """Ids of all stored runs but the failed ones, which are to be tried again."""
+        ids: set[str] = set()
+        for part, file in self._parts.whole():
+            self._seen.add(part)
+            table = self._parts.table(part, file, ["run", "status"], _all(file))
+            pairs = zip(table["run"].to_pylist(), table["status"].to_pylist(), strict=True)
+            ids.update(id for id, status in pairs if status != "failed")
+        return ids
+
+    def news(self) -> set[str]:
+        """Ids of the runs in parts that others have written since this store last looked."""
+        ids: set[str] = set()
+        for part in self.parts():
+            if part not in self._seen and (file := self._parts.open(part)) is not None:
+                table = self._parts.table(part, file, ["run"], _all(file))
+                ids.update(table["run"].to_pylist())
+            self._seen.add(part)
+        return ids
+
+    def read(self, points: Iterable[Point]) -> list[Run]:
+        """The runs of these points, in their order; those not stored have status "missing".
+
+        Ids name programs, so that of what older code has left in the folder nothing is returned.
+        A run that two sweeps at once have both stored is read once: the copies are equal. Of a run
+        that failed and was tried again, the success counts.
+        """
+        points = list(points)
+        wanted = {point.id: point for point in points}
+        found: dict[str, Run] = {}
+        for part, file in self._parts.whole():
+            # Whose rows these are comes first: those of somebody else may be large.
+            for group in range(file.num_row_groups):
+                ids = self._parts.table(part, file, ["run"], [group])["run"].to_pylist()
+                rows = [
+                    row
+                    for row, id in enumerate(ids)
+                    if id in wanted and (id not in found or found[id].status == "failed")
+                ]
+                if rows:
+                    table = self._parts.table(part, file, needed(file.schema_arrow.names), [group])
+                    for row in rows if table.num_rows else ():
+                        found[ids[row]] = run_of(wanted[ids[row]], table.slice(row, 1))
+        return [found.get(point.id, point.missing) for point in points]
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Writes finished runs of one sweep as one part file: temporary file, fsync, rename.
+
+        A run whose quantities are no numbers, or of another rank than its neighbours', has failed.
+        """
+        if not records:
+            return
+        sweep = records[0].point.sweep
+        own: dict[str, int] = {}
+        fitted = [fitting(record, own) for record in records]
+        known = columns.ranks(self._schemas_of(self.root / f"sweep={sweep}").values())
+        self.write_table(sweep, table_of(fitted, {**known, **own}))
+        if set(own) - set(known):
+            self.settle([sweep])
+
+    def write_table(self, sweep: str, table: pa.Table) -> Path:
+        """Writes rows of one sweep as one part file, whose path is returned."""
+        folder = self.root / f"sweep={sweep}"
+        with about(folder):
+            self.check_writable([sweep])
+            folder.mkdir(parents=True, exist_ok=True)
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd")
+            content = sink.getvalue().to_pybytes()
+            part = folder / f"{table['run'][0].as_py()[:12]}-{checksum(content)}.parquet"
+            self._seen.add(part)
+            self._heed(write_whole(part, content))
+            self._parts.schemas_of(folder)[part] = table.schema
+        return part
+
+    def _heed(self, refusal: str) -> None:
+        # Once: every sweep's folder is on the same disk.
+        if refusal and not any("cannot sync" in notice for notice in self.notices):
+            self._parts.say(refusal)
+
+    def _schemas_of(self, folder: Path) -> dict[Path, pa.Schema]:
+        """Those of a sweep's parts, as far as they were opened; of all, the first time."""
+        if not self._parts.schemas_of(folder):
+            self._open_new(folder)
+        # A copy: another thread may open parts meanwhile (`news`).
+        return dict(self._parts.schemas_of(folder))
+
+    def _open_new(self, folder: Path) -> None:
+        for part in self.parts():
+            if part.parent == folder and part not in self._parts.schemas_of(folder):
+                self._parts.open(part)
+
+    def settle(self, sweeps: Iterable[str]) -> None:
+        """Gives every part of these sweeps all columns that any of its sweep has, of one type.
+
+        Where all runs of a batch failed nobody knew their quantities. A part that lacks columns is
+        written again, whole, before the old one goes: no number changes.
+        """
+        for sweep in sweeps:
+            folder = self.root / f"sweep={sweep}"
+            self._open_new(folder)
+            own = {p: s for p, s in self._schemas_of(folder).items() if PART.fullmatch(p.name)}
+            target = columns.united(own.values())
+            if target is None:
+                self._parts.say(
+                    f"{folder}: parts of different programs hold a column in different forms: "
+                    "readers cannot take them for one table"
+                )
+                continue
+            for part, schema in own.items():
+                if columns.alike(schema, target) or self.only_reads or self._parts.leads_out(part):
+                    continue
+                with about(part):
+                    file = self._parts.open(part)
+                    if file is None:
+                        continue  # gone: another command was faster
+                    new = self.write_table(sweep, columns.conformed(file.read(), target))
+                    if new != part:
+                        part.unlink(missing_ok=True)
+                        self._heed(sync(folder))
+                        del self._parts.schemas_of(folder)[part]
+
+
+def _all(file: pq.ParquetFile) -> range:
+    return range(file.num_row_groups)

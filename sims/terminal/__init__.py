@@ -1,0 +1,1 @@
+"""What is typed and printed: the words of a command, its tables, how it ends."""

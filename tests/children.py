@@ -103,3 +103,11 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[Any] | None 
             return
         assert time.monotonic() < deadline, f"waited {DEADLINE:.0f} s for what did not happen"
         time.sleep(0.005)
+
+
+def stretched(seconds: float) -> float:
+    """So many seconds of a machine that does nothing else, in those of the machine as it is now."""
+    began, worked = time.monotonic(), time.thread_time()
+    while time.thread_time() - worked < 0.1:
+        pass
+    return seconds * max(1.0, (time.monotonic() - began) / 0.1)

@@ -13,11 +13,11 @@ from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.problems.losses import LOSSES
 from matsense.references import svm
+from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.solvers.attention.gd import attention_gd
 from matsense.solvers.attention.key_query import attention_kq_gd, attention_kq_ngd
 from matsense.solvers.attention.ngd import attention_ngd
 from matsense.solvers.attention.polyak import attention_polyak
-from matsense.solvers.attention_autodiff import attention_autodiff
 
 N, T, D = 3, 4, 5
 

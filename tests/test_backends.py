@@ -103,16 +103,16 @@ def test_nobody_is_there(host: str) -> None:
 def test_a_host_that_lets_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither accepted nor refused, or a name that is looked up for ever."""
     monkeypatch.setattr(backends, "CONNECTING", 0.2)
-    never = threading.Event()
+    never, given_up = threading.Event(), threading.Event()
 
     def connect(*_: object) -> None:
         never.wait(60)
+        given_up.set()
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    began = time.monotonic()
     assert "no connection within" in refused("tcp://10.0.0.1:8786")
-    assert time.monotonic() - began < 10
+    assert not given_up.is_set(), "it was waited for"
     never.set()
 
 
@@ -148,7 +148,7 @@ def test_the_command_ends_within_10_seconds(
         assert (done.returncode, done.stdout) == (2, "")
         assert len(done.stderr.splitlines()) == 1
         assert "--scheduler tcp://127.0.0.1:" in done.stderr
-    assert max(took.values()) < took["none"] + 7
+    assert max(took.values()) < took["none"] + children.stretched(7)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -184,3 +184,17 @@ def test_parts_of_another_version_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="it is of format 99"):
         Store(tmp_path).known()
     assert part.exists()
+
+
+def test_parts_of_other_runs_are_looked_at_once(tmp_path: Path) -> None:
+    """Thousands lie there of older code: what holds no run asked for is not read again."""
+    for i in range(3):
+        Store(tmp_path).write([record(i)])
+    store = Store(tmp_path)
+    assert len(store.known()) == 3
+    other = next(part for part, table in store.tables() if table["seed"].to_pylist() == [1])
+    other.write_bytes(b"damaged meanwhile")
+    (run,) = store.read([record(0).point])
+    assert run.status == "ok" and store.notices == []
+    assert [run.status for run in store.read([record(1).point])] == ["missing"]
+    assert len(store.notices) == 1

@@ -57,8 +57,10 @@ class Parts:
     def _named(self, wanted: Callable[[str], Any]) -> list[Path]:
         return sorted(p for folder in self.folders() for p in _listed(folder) if wanted(p.name))
 
-    def whole(self) -> Iterator[tuple[Path, pq.ParquetFile]]:
-        """Every part that is whole, and those set aside that are whole after all."""
+    def whole(
+        self, wanted: Callable[[Path], bool] = lambda part: True
+    ) -> Iterator[tuple[Path, pq.ParquetFile]]:
+        """Every part that is wanted and whole, and those set aside that are whole after all."""
         for aside in self._named(ASIDE.fullmatch):
             file = self._look_again(aside)
             if file is not None:
@@ -67,7 +69,9 @@ class Parts:
         while True:
             self._vanished = False
             for part in self.listed():
-                if part not in seen and (file := self.open(part)) is not None:
+                if part in seen or not wanted(part):
+                    continue
+                if (file := self.open(part)) is not None:
                     yield part, file
                 seen.add(part)
             if not self._vanished:  # else another command may have replaced it by another part
@@ -112,7 +116,8 @@ class Parts:
         """Some columns of some row groups of a part; no rows if they are not what they should be,
         though its checksum is right: then somebody else has written it.
         """
-        found = self._attempt(part, lambda: file.read_row_groups(groups, wanted))
+        # In this thread: to hand a few kilobytes to others takes longer on a busy machine.
+        found = self._attempt(part, lambda: file.read_row_groups(groups, wanted, use_threads=False))
         return file.schema_arrow.empty_table().select(wanted) if found is None else found
 
     def _attempt(self, part: Path, read: Callable[[], Result]) -> Result | None:

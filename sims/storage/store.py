@@ -41,7 +41,8 @@ class Store:
         self.only_reads = only_reads
         self._parts = Parts(self.root, only_reads)
         self.notices = self._parts.notices
-        self._seen: set[Path] = set()
+        # Whose rows a part holds, as far as this store has looked; a part never changes.
+        self._ids: dict[Path, list[str]] = {}
         self._check_version()
 
     def _check_version(self) -> None:
@@ -94,9 +95,9 @@ class Store:
         """Ids of all stored runs but the failed ones, which are to be tried again."""
         ids: set[str] = set()
         for part, file in self._parts.whole():
-            self._seen.add(part)
             table = self._parts.table(part, file, ["run", "status"], _all(file))
-            pairs = zip(table["run"].to_pylist(), table["status"].to_pylist(), strict=True)
+            own = self._ids[part] = table["run"].to_pylist()
+            pairs = zip(own, table["status"].to_pylist(), strict=True)
             ids.update(id for id, status in pairs if status != "failed")
         return ids
 
@@ -104,10 +105,10 @@ class Store:
         """Ids of the runs in parts that others have written since this store last looked."""
         ids: set[str] = set()
         for part in self.parts():
-            if part not in self._seen and (file := self._parts.open(part)) is not None:
-                table = self._parts.table(part, file, ["run"], _all(file))
-                ids.update(table["run"].to_pylist())
-            self._seen.add(part)
+            if part not in self._ids:
+                file = self._parts.open(part)
+                self._ids[part] = [] if file is None else self._ids_in(part, file, _all(file))
+                ids.update(self._ids[part])
         return ids
 
     def read(self, points: Iterable[Point]) -> list[Run]:
@@ -120,10 +121,15 @@ class Store:
         points = list(points)
         wanted = {point.id: point for point in points}
         found: dict[str, Run] = {}
-        for part, file in self._parts.whole():
+
+        def may_hold_some(part: Path) -> bool:
+            own = self._ids.get(part)
+            return not own or not wanted.keys().isdisjoint(own)
+
+        for part, file in self._parts.whole(may_hold_some):
             # Whose rows these are comes first: those of somebody else may be large.
-            for group in range(file.num_row_groups):
-                ids = self._parts.table(part, file, ["run"], [group])["run"].to_pylist()
+            for group in _all(file):
+                ids = self._ids_in(part, file, [group])
                 rows = [
                     row
                     for row, id in enumerate(ids)
@@ -134,6 +140,10 @@ class Store:
                     for row in rows if table.num_rows else ():
                         found[ids[row]] = run_of(wanted[ids[row]], table.slice(row, 1))
         return [found.get(point.id, point.missing) for point in points]
+
+    def _ids_in(self, part: Path, file: pq.ParquetFile, groups: Sequence[int]) -> list[str]:
+        found: list[str] = self._parts.table(part, file, ["run"], groups)["run"].to_pylist()
+        return found
 
     def write(self, records: Sequence[Record]) -> None:
         """Writes finished runs of one sweep as one part file: temporary file, fsync, rename.
@@ -160,7 +170,7 @@ class Store:
             pq.write_table(table, sink, compression="zstd")
             content = sink.getvalue().to_pybytes()
             part = folder / f"{table['run'][0].as_py()[:12]}-{checksum(content)}.parquet"
-            self._seen.add(part)
+            self._ids[part] = table["run"].to_pylist()
             self._heed(write_whole(part, content))
             self._parts.schemas_of(folder)[part] = table.schema
         return part

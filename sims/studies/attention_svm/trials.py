@@ -13,13 +13,13 @@ from matsense.errors import Excluded, Infeasible
 from matsense.problems.attention import Attention, draw, permuted, random_choice, without
 from matsense.references import nuclear_svm, svm, token_sets, traps
 from matsense.solver import Solver
+from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.solvers.attention.gd import attention_gd
 from matsense.solvers.attention.key_query import KeyQuery, attention_kq_gd, attention_kq_ngd
 from matsense.solvers.attention.max_margin import max_margin_direction
 from matsense.solvers.attention.ngd import attention_ngd
 from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.solvers.attention.polyak import attention_polyak
-from matsense.solvers.attention_autodiff import attention_autodiff
 from matsense.theory import attention as theory
 from matsense.theory.attention import misalignment
 from sims.study import sweep, trace

@@ -8,9 +8,7 @@ What a notebook needs can be imported from here; each name is looked up where it
 since all of them together take longer to import than JAX.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -24,7 +22,7 @@ _NAMES = {
     "matsense.errors": "InvalidInput",
     "matsense.problems": "attention corruption sensing streaming",
     "matsense.factors": "gaussian_start imbalanced_start",
-    "matsense.solvers": "Solver StreamSolver",
+    "matsense.solver": "Solver StreamSolver",
     "matsense.solvers.sensing.symmetric_gd": "symmetric_gd",
     "matsense.solvers.sensing.asymmetric_gd": "asymmetric_gd",
     "matsense.solvers.sensing.one_step_gd": "one_step_gd",
@@ -42,20 +40,6 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names.spli
 __all__ = ["__version__", *_HOME]
 
 
-class _Face(ModuleType):
-    """Keeps the names of the face from the modules that are called the same (`judge`)."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOME):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_HOME})
-
-
-sys.modules[__name__].__class__ = _Face
-
-
 def __getattr__(name: str) -> Any:
     """The names of the face, when they are first asked for."""
     if name not in _HOME:
@@ -64,3 +48,7 @@ def __getattr__(name: str) -> Any:
     found = getattr(home, name, None) or import_module(f"{_HOME[name]}.{name}")
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -13,8 +13,7 @@ import pytest
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from sims import sweep as cli
-from sims import template
-from sims.study import blame, catalogue, guarded
+from sims.study import blame, catalogue, guarded, template
 from sims.terminal import new, report
 from tests import mine, toy
 from tests.test_anywhere import here, refused
@@ -43,12 +42,11 @@ def test_a_new_study_runs_as_it_is(tmp_path: Path) -> None:
     begun = mine.sweep(tmp_path, "--new", "first")
     assert begun.returncode == 0 and [p.name for p in tmp_path.iterdir()] == ["first.py"]
     text = (tmp_path / "first.py").read_text()
-    assert text.count("\n") <= 60 and ast.get_docstring(ast.parse(text)) == template.__doc__.strip()
+    said = template.__doc__.strip().replace("NAME", "first")
+    assert text.count("\n") <= 60 and ast.get_docstring(ast.parse(text)) == said
     tried = mine.sweep(tmp_path, "first.py", "--try")
     assert tried.returncode == 0, tried.stderr
-    assert re.search(
-        r"^descent, n = 6, .*seed 0: ok, .* s with compiling\n +error \(", tried.stdout
-    )
+    assert re.search(r"seed 0: ok, .* s with compiling\n +error \(", tried.stdout)
     assert not (tmp_path / "figures").exists()
     run = mine.sweep(tmp_path, "first.py", "--quick", "--jobs", "1")
     assert run.returncode == 0, run.stdout + run.stderr

@@ -40,10 +40,10 @@ def trend_picture(
     gap = 0.18 * box.width if len(both) > 1 else 0.0
     width = (box.width - gap) / len(both)
     drawn: list[Axes] = []
-    words = words_of(claim, [*judged, *control])
     for index, (name, runs) in enumerate(both):
         left = box.x0 + index * (width + gap)
         ax = figure.add_axes((left, box.y0, width, box.height))
+        words = words_of(claim, runs)
         tint = drawing.colour(0 if name == "judged" else 2)
         _picture(ax, outer, groups_of(claim, runs, words), claim, tint, words)
         ax.set_title(name, fontsize=7, pad=2)
@@ -119,7 +119,7 @@ def _picture(
     ax: Axes, trend: Trend, groups: Sequence[Group], claim: Claim, tint: str, words: Sequence[str]
 ) -> None:
     if not groups:
-        drawing.empty(ax)
+        ax.text(0.5, 0.5, "no numbers", transform=ax.transAxes, ha="center", fontsize=7)
         return
     known = [_in_units(trend, group, words) for group in groups]
     shown = [group for group in known if group is not None]
@@ -127,7 +127,7 @@ def _picture(
         ax.set_yscale("log")
     places = np.unique(np.concatenate([x for x, _ in shown])) if shown else np.zeros(0)
     if not places.size:
-        drawing.empty(ax)
+        ax.text(0.5, 0.5, "no numbers", transform=ax.transAxes, ha="center", fontsize=7)
         return
     if places.min() > 0 and not words:
         ax.set_xscale("log")
@@ -150,7 +150,8 @@ def _in_units(trend: Trend, group: Group, words: Sequence[str]) -> Group | None:
         return own, np.array([y[x == place].mean() for place in own])
     if trend.kind in LOGARITHMIC:
         if trend.kind == "ratio":
-            pair = [words.index(x) for x in trend.pair] if words else trend.places(trend.pair)
+            named = [words.index(x) for x in trend.pair if x in words]
+            pair = named if words else trend.places(trend.pair)
             kept = np.isin(x, pair)
             x, y = x[kept], y[kept]
         if not y.size or np.any(y <= 0):

@@ -28,12 +28,15 @@ _NAMES = {
     "matsense.solvers.sensing.one_step_gd": "one_step_gd",
     "matsense.solvers.robust.subgm": "subgm",
     "matsense.solvers.attention.ngd": "attention_ngd",
-    "matsense.loops": "linear_ticks log_ticks run",
+    "matsense.loops": "linear_ticks log_ticks run trace",
     "matsense.fitting.rates": "fit fit_locally",
     "matsense.fitting.fits": "Fit",
     "matsense.fitting.estimate": "Call Estimate",
-    "matsense.judging.trends": "Trend",
-    "matsense.judging.claims": "Claim Run exponent final given of rate recorded time_to",
+    "matsense.judging.claims": "Claim Run",
+    "matsense.judging.conditions": "given happened lasting runs",
+    "matsense.judging.laws": "law",
+    "matsense.judging.readings": "exponent final first_passage plateau rate recorded",
+    "matsense.judging.writing": "claim",
     "matsense.judging.judge": "Verdict judge",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -56,3 +56,10 @@ def test_readme_from_python_in_eight_lines() -> None:
     assert (law, call) == ("exponential", "inconclusive")
     assert abs(float(value) / 0.21072103 - 1) < 1e-3
     assert "consistent with 1 runs" in sentence and "without a negative control" in sentence
+
+
+def test_the_study_that_readme_shows_is_the_one_that_new_writes() -> None:
+    """Which tests of --new run."""
+    template = (toy.ROOT / "sims" / "study" / "template.py").read_text()
+    shown = "".join(f"    {line}" if line.strip() else line for line in template.splitlines(True))
+    assert shown[shown.index("    import jax\n") :] in README

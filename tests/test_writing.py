@@ -13,6 +13,7 @@ import pytest
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from sims import sweep as cli
+from sims.storage.verdicts import as_data
 from sims.study import blame, catalogue, guarded, template
 from sims.terminal import new, report
 from tests import mine, toy
@@ -219,7 +220,7 @@ def test_a_part_of_a_claim_that_raises_makes_that_claim_inconclusive(
     assert re.search(said, sentence), sentence
     wanted = 0 if "choice" in said else 3
     assert (verdicts["exact"].wanted, verdicts["exact"].judged) == (wanted, 0)
-    told = report.as_data(verdicts["exact"])
+    told = as_data(verdicts["exact"])
     assert (told["verdict"], told["measured"]) == ("inconclusive", "nan")
 
 

@@ -12,6 +12,7 @@ from sims.running import environment
 environment.prepare()
 
 import psutil  # noqa: E402
+import pyarrow as pa  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
@@ -28,8 +29,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"
 
 
-# Bytes of compiled functions that a module of tests may gather.
-MOST = 300e6
+# Bytes of compiled functions and tables that a module of tests may gather.
+MOST = 250e6
 
 
 def resident() -> int:
@@ -38,9 +39,10 @@ def resident() -> int:
 
 
 def forget() -> int:
-    """Gives the memory of compiled functions back (all together they take 4 GB); what is left."""
+    """Gives the memory of compiled functions (together 4 GB) and of tables back; what is left."""
     jax.clear_caches()
     gc.collect()
+    pa.default_memory_pool().release_unused()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
     return resident()

@@ -199,9 +199,7 @@ oja = (
         LEAST_WITH_ROW.at_least(0.9).in_the_mean(),
         about=runs("mixed"),
         given=("R > 3", given(r"$R\leq R^*(d)$", lambda R, d: relative(R, d) <= 1), *MANY),
-        control=runs(
-            "mixed", where=law(r"$R\geq 2.5\,R^*(d)$", lambda R, d: relative(R, d) >= 2.5)
-        ),
+        control=runs("mixed", where=law(r"$R\geq 2.5R^*(d)$", lambda R, d: relative(R, d) >= 2.5)),
     ),
     derived(
         "D7/row",
@@ -286,18 +284,15 @@ bounded = (
         recorded("heavy_numbers").scaling("h").equals(1.0, 0.05).in_the_mean(),
         about=runs("memory", where="belief == 1"),
         given=(LONG, ROOM, HEAVY),
-        control=runs(
-            "memory", where="belief < 1", words=r"$\|A\|_F^2$ believed 256 times too small"
-        ),
+        control=runs("memory", where="belief < 1", words=r"$\|A\|_F^2$ believed 256 times less"),
     ),
     derived(
         "kw-lower",
-        r"forgetting the row that matters leaves $\sin^2=1/R^2$: a plateau, not a proof",
+        r"forgetting the row of energy $R$ leaves $\sin^2=1/R^2$: not a proof for every algorithm",
         SIN2.equals(law("1/R^2", theory.forgotten_row_error), 0.1),
         about=runs("forgotten", where="keeps == 0"),
         given=("R >= 32", "h >= 32", "q >= 64"),
         control=runs("forgotten", where="keeps == 1", words="the row is kept"),
-        remark="R is the row's energy, the gap R/2 to R/4; the paper speaks of every algorithm",
     ),
     derived(
         "D2",

@@ -60,6 +60,8 @@ RULES = (
     Fits("the heavy rows", lambda h, d: h * d),
     Fits("the heavy rows", lambda h, q: h * (h + q)),
 )
+# A point that runs in a moment: compiling it takes the time.
+TINY = {"n": 400, "chunk": 200, "trials": 4, "starts": 1}
 
 
 def grid(name: str, problem: Any, trial: Any, axes: dict[str, Any], **how: Any) -> Sweep:
@@ -69,7 +71,10 @@ def grid(name: str, problem: Any, trial: Any, axes: dict[str, Any], **how: Any) 
     ranges = {axis: own for axis, own in RANGES.items() if axis in axes}
     rules = [rule for rule in RULES if set(rule.axes) <= set(axes)]
     alone = {"seeds": 3, "in_turn": True, "instances_wide": 1, "lanes_wide": 1}
-    return sweep(name, problem, trial, axes, ranges=ranges, rules=rules, **{**alone, **how})
+    tiny = {axis: own for axis, own in TINY.items() if axis in axes}
+    return sweep(
+        name, problem, trial, axes, ranges=ranges, rules=rules, tiny=tiny, **{**alone, **how}
+    )
 
 
 # Oja's method
@@ -159,7 +164,7 @@ def passes(name: str, axes: dict[str, Any], **how: Any) -> Sweep:
     sizes = dict(n=16_000, d=50, chunk=1000, h=8, R=(4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0))
     rows = dict(share=0.5, order="random", carriers=1.0, belief=1.0, method="oracle")
     own = {**sizes, **rows, **axes}
-    return grid(name, streaming.draw, trials.pass_once, own, tiny={"n": 1600}, **how)
+    return grid(name, streaming.draw, trials.pass_once, own, **how)
 
 
 def orders(name: str, axes: dict[str, Any], **how: Any) -> Sweep:
@@ -173,7 +178,6 @@ def orders(name: str, axes: dict[str, Any], **how: Any) -> Sweep:
         own,
         riding=("blocks",),
         quick=small,
-        tiny={"trials": 4},
         **how,
     )
 

@@ -39,7 +39,7 @@ def test_importing_it_imports_jax_and_nothing_of_its_own() -> None:
 
 
 def test_no_name_is_that_of_a_module_which_would_take_its_place() -> None:
-    """A module matsense.judge, were there one, would take the place of the name when imported."""
+    """A module judge at the top, were there one, would take the place of the name when imported."""
     modules = {module.name for module in pkgutil.iter_modules(matsense.__path__)}
     assert modules and not modules & set(matsense.__all__)
 

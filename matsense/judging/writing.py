@@ -76,7 +76,7 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
             if sweep not in known:
                 continue
             for condition in own.hypotheses:
-                if isinstance(condition, Condition) and condition.kind != "event":
+                if isinstance(condition, Condition) and condition.kind == "setting":
                     yield from _unknown(f"claim {own.id}, given", condition.test, sweep, known)
             if own.trend is not None:
                 for axis in _axes(own.trend):

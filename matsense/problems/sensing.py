@@ -7,7 +7,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.factors import LowRank
-from matsense.operators import Coordinates, Form, Gram, Population, Rows, gaussian
+from matsense.operators import (
+    Coordinates,
+    Form,
+    Gram,
+    Population,
+    Rows,
+    cheaper_form,
+    gaussian,
+)
 from matsense.struct import pytree
 
 
@@ -120,3 +128,15 @@ def measured(
     operator, adjoint = gaussian(key_rows, m, Coordinates(shape, symmetric), form, xi)
     noiseless = isinstance(noise, float) and noise == 0.0
     return Sensing(truth, operator, None if noiseless else Noise(adjoint, jnp.sum(xi**2)))
+
+
+def seen(
+    key: PRNGKeyArray, truth: Truth, m: int, uses: int, symmetric: bool = False
+) -> Sensing:
+    """The truth through m Gaussian measurements, in the form that is cheaper for so many uses of
+    A*A; m = 0: through A*A = identity.
+    """
+    if m == 0:
+        return population(truth)
+    p = Coordinates((truth.U.shape[0], truth.V.shape[0]), symmetric).size
+    return measured(key, truth, m, cheaper_form(m, p, uses), symmetric)

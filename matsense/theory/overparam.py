@@ -7,6 +7,8 @@ docstring says how) and predict a run from its own instance and start. sigma_1 =
 rates are in nats a step of the SQUARED error e_t = ||F_t G_t^T - Sigma||_F^2.
 """
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -48,6 +50,16 @@ def null_block_curve(
     return jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=-1)
 
 
+def growth_steps(alpha: float, eta: float, sigma_r: float, n: int) -> float:
+    """Steps in which the signal grows from a start of size alpha to sigma_r.
+
+    Derived: along the signal a small factor grows by 1 + eta sigma_r a step, and its square begins
+    near alpha^2 / n: ln(n sigma_r / alpha^2) / (2 ln(1 + eta sigma_r)).
+    """
+    needed = math.log(n * sigma_r / alpha**2)
+    return max(needed, 0.0) / (2 * math.log1p(eta * sigma_r))
+
+
 def exact_rate(eta: Scalar, sigma_r: Scalar) -> Scalar:
     """sym-exact, asym-exact (k = r): e_t decays by -2 ln(1 - eta sigma_r) a step.
 
@@ -77,6 +89,25 @@ def null_imbalances(
     greatest = jnp.max(jnp.linalg.eigvalsh(P @ D @ P - outside))
     none = least > 0.5 * beyond
     return jnp.where(none, 0.0, least), jnp.where(none, 0.0, greatest)
+
+
+def imbalances(
+    start: tuple[Array, Array], last: tuple[Array, Array], U: Array, V: Array, k: int | Array
+) -> dict[str, Array]:
+    """||D_0||_2 as `imbalance`, and the extreme eigenvalues of D_0 on the null spaces of the last
+    factors' signal rows, `null_of_F` and `null_of_G` (`null_imbalances`).
+    """
+    return {
+        "imbalance": jnp.linalg.norm(imbalance(*start), 2),
+        "null_of_F": jnp.stack(null_imbalances(*start, U.T @ last[0], k)),
+        "null_of_G": jnp.stack(null_imbalances(*start, V.T @ last[1], k)),
+    }
+
+
+def least_imbalance(extremes: Float[np.ndarray, "2"]) -> float:
+    """min |lambda_i(W^T D_0 W)| from its least and greatest eigenvalue; NaN if it is indefinite."""
+    least, greatest = map(float, extremes)
+    return min(abs(least), abs(greatest)) if least * greatest >= 0 else math.nan
 
 
 def imbalance_rate(eta: Scalar, of_F: Scalar, of_G: Scalar) -> Scalar:
@@ -206,6 +237,22 @@ def settled_share(
     slowest = rates.min()
     left = np.exp(-np.multiply.outer(t, rates - slowest))
     return slowest * left.sum(axis=-1) / (left @ rates)
+
+
+def approach(
+    eta: float,
+    curvatures: Float[np.ndarray, " q"],
+    t: Float[np.ndarray, " ticks"],
+) -> dict[str, np.ndarray]:
+    """What is known of a run t steps into the approach to its limit: `near_limit` (0: it is not
+    near one of linear convergence, and that is all), its `limit_rate`, and how far the pace has
+    `settled` to that (`settled_share`).
+    """
+    speed = limit_rate(eta, curvatures)
+    if math.isnan(speed):
+        return {"near_limit": np.asarray(0.0)}
+    settled = settled_share(eta, curvatures, t)
+    return {"near_limit": np.asarray(1.0), "limit_rate": np.asarray(speed), "settled": settled}
 
 
 def finite_sample_factor(

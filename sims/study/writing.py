@@ -14,7 +14,7 @@ from matsense.judging.conditions import Selection
 from matsense.judging.writing import mistakes
 from matsense.rates import Fit
 from sims.figures.panels import Panel, drawn
-from sims.ranges import Fits, Ranges, Rule
+from sims.ranges import STEPS, Fits, Ranges, Rule, as_rules
 from sims.study.model import Study, Sweep, unnamed
 
 # Numbers that ride along fill the vector registers of one core in eights.
@@ -37,7 +37,7 @@ def sweep(
     quick_seeds: int = 3,
     after: Callable[..., dict[str, np.ndarray]] | None = None,
     ranges: Ranges | None = None,
-    rules: Sequence[Rule | Fits] = (),
+    rules: Sequence[Rule | Fits | str] = (),
     instances_wide: int = 5,
     lanes_wide: int | None = None,
     horizon: str = "steps",
@@ -54,8 +54,9 @@ def sweep(
 
     `quick` is the smaller grid of --quick: by default the first and the last value of each axis
     that is no lane; `tiny` replaces values in the smallest grid, that of --try and of the tests: by
-    default the first value of every axis, and 60 steps. `after`, `ranges`, `rules`, the widths of
-    blocks, `horizon` and `in_turn` are those of `sims.study.model.Sweep`.
+    default the first value of every axis, and 60 steps. `ranges` say what an axis may be where the
+    listed values do not; `rules` between axes are expressions that must hold, or a `Rule`. `after`,
+    the widths of blocks, `horizon` and `in_turn` are those of `sims.study.model.Sweep`.
 
     Raises ValueError, naming the sweep and the axis, for what cannot be.
     """
@@ -83,6 +84,7 @@ def sweep(
     else:
         small = _replaced(f"sweep {name}, quick", quick, listed)
     steps = {horizon: (min(FEW_STEPS, *listed[horizon]),)} if _counts(listed, horizon) else {}
+    steps_of_it = {horizon: STEPS} if steps else {}
     least = {axis: small.get(axis, values)[:1] for axis, values in listed.items()}
     own = {} if tiny is None else _replaced(f"sweep {name}, tiny", tiny, listed)
     return Sweep(
@@ -92,8 +94,8 @@ def sweep(
         **groups,
         padded=derived,
         after=after,
-        ranges=ranges or {},
-        rules=rules,
+        ranges={**steps_of_it, **(ranges or {})},
+        rules=as_rules(rules),
         seeds=seeds,
         quick=small,
         tiny={**least, **steps, **own},

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from matsense.struct import pytree
@@ -18,6 +19,9 @@ class LowRank:
     left: Float[Array, "n1 q"]
     right: Float[Array, "n2 q"]
 
+    # A number of numpy's leaves the product with it to this class.
+    __array_ufunc__ = None
+
     def __matmul__(self, thin: Float[Array, "n2 k"]) -> Float[Array, "n1 k"]:
         return self.left @ (self.right.T @ thin)
 
@@ -26,6 +30,9 @@ class LowRank:
             jnp.concatenate([self.left, -other.left], axis=1),
             jnp.concatenate([self.right, other.right], axis=1),
         )
+
+    def __rmul__(self, factor: float | np.floating | Float[Array, ""]) -> "LowRank":
+        return LowRank(factor * self.left, self.right)
 
     @property
     def T(self) -> "LowRank":

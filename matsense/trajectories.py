@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from matsense.solvers import Solver
-from matsense.trace import Ticks, log_ticks, run
+from matsense.trace import Ticks, linear_ticks, log_ticks, run
 
 
 def trace(
@@ -21,13 +21,15 @@ def trace(
     key: PRNGKeyArray | None = None,
     chains: int = 1,
     per_decade: int = 30,
+    every: int | None = None,
     ticks: Ticks | None = None,
 ) -> dict[str, Array]:
     """Runs `step(t, state)` from `start` and records functions of the state at the ticks.
 
     A step that takes a third argument is given a fresh key at each t, folded from `key`. With
     `chains` the mean of that many independent repetitions is recorded: each has its own keys, and
-    all begin at `start`. `ticks` are logarithmic, so many to a decade, unless they are given.
+    all begin at `start`. Ticks are logarithmic, `per_decade` of them, or linear, `every` so many
+    steps (as an exponential law wants them), or they are given.
     Returns "t" and one array (ticks, ...) for each name. Raises ValueError for a step that asks for
     a key where there is none, for several chains of a step that draws nothing, and for a quantity
     called "t".
@@ -39,12 +41,13 @@ def trace(
         raise ValueError(f"{chains} chains of a step that draws nothing are alike: give chains=1")
     if "t" in record:
         raise ValueError('"t" are the ticks: call the quantity otherwise')
-    at = log_ticks(steps, per_decade) if ticks is None else ticks
+    at = log_ticks(steps, per_decade) if every is None else linear_ticks(steps, every)
+    at = at if ticks is None else ticks
 
     def seen(state: Any) -> dict[str, Array]:
         return {name: function(state) for name, function in record.items()}
 
-    def chain(own: PRNGKeyArray | None) -> dict[str, Array]:
+    def chain(own: Any) -> dict[str, Array]:
         def drawing(t: Array, state: Any) -> Any:
             return step(t, state, jax.random.fold_in(own, t))
 
@@ -53,5 +56,6 @@ def trace(
 
     if chains == 1:
         return {"t": jnp.asarray(at), **chain(key)}
-    found = jax.vmap(chain)(jax.random.split(key, chains))
+    keys: Any = key
+    found = jax.vmap(chain)(jax.random.split(keys, chains))
     return {"t": jnp.asarray(at), **{name: y.mean(axis=0) for name, y in found.items()}}

@@ -22,6 +22,8 @@ def test_factored_arithmetic_equals_dense(n1: int, n2: int, q: int, r: int) -> N
     for found, exact in zip(sides, (difference, difference @ x, difference.T), strict=True):
         np.testing.assert_allclose(found, exact, atol=1e-12)
     np.testing.assert_allclose(a.dense(), dense[0], atol=1e-13)
+    for half in (0.5, np.float64(0.5), jnp.asarray(0.5)):
+        np.testing.assert_allclose((half * a).dense(), 0.5 * dense[0], atol=1e-13)
 
 
 def test_columns_are_common_to_all_ranks_and_widths() -> None:

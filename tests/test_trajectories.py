@@ -20,6 +20,8 @@ def test_named_numbers_of_the_state_are_recorded_at_the_ticks() -> None:
     assert t[0] == 0 and t[-1] == 40
     np.testing.assert_array_equal(found["first"], 0.5**t)
     np.testing.assert_array_equal(found["both"], 0.5 ** t[:, None] * np.ones(2))
+    linear = trace(halve, jnp.ones(2), 7, {"x": lambda x: x[0]}, every=3)
+    np.testing.assert_array_equal(linear["t"], [0, 3, 6, 7])
     given = trace(halve, jnp.ones(2), 4, {"x": lambda x: x[0]}, ticks=np.array([0, 2, 4]))
     np.testing.assert_array_equal(given["x"], [1, 0.25, 0.0625])
 

@@ -182,7 +182,7 @@ def test_a_rise_is_seen() -> None:
     assert rise("e")(bumpy).value == pytest.approx(0.5, abs=1e-3)
 
 
-def test_a_plateau_is_covered_and_a_decay_refused() -> None:
+def test_a_plateau_is_covered_and_a_trace_that_moves_is_known_from_one_side() -> None:
     """Of 200 levels under independent noise at least 93% are covered."""
     rng = np.random.default_rng(0)
     inside = 0
@@ -191,8 +191,13 @@ def test_a_plateau_is_covered_and_a_decay_refused() -> None:
         low, high = plateau("e")(run_with(t=T, e=y)).interval()
         inside += low <= 2.0 <= high
     assert inside >= 186
-    assert math.isnan(plateau("e")(decaying()).value)
-    assert math.isnan(plateau("e")(run_with(t=T, e=(T + 1) ** -0.5)).value)
+    for falling in (np.exp(-0.2 * T), (T + 1) ** -0.5):
+        low, high = plateau("e")(run_with(t=T, e=falling)).interval()
+        assert low == 0 and falling[-1] < high < falling[60]
+    low, high = plateau("e")(run_with(t=T, e=np.log(T + 2))).interval()
+    assert 0 < low < math.log(202) and high == math.inf
+    low, _ = plateau("e")(run_with(t=T, e=-T)).interval()
+    assert low == -math.inf
     assert math.isnan(plateau("e")(run_with(t=T[:5], e=np.ones(5))).value)
 
 

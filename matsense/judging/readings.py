@@ -230,11 +230,14 @@ def first_passage(quantity: str, level: Written) -> Reading:
 
 
 def plateau(quantity: str) -> Reading:
-    """The mean of a trace over the last third of its time; no value while it still moves there.
+    """The mean of a trace over the last third of its time.
+
+    While it still moves there it is known from one side: a trace that falls ends below what it has
+    been (and not below 0 if it is positive), one that rises above.
 
     It still moves if, over that third, a line through (the logarithm of) its last two thirds falls
     or rises by more than 5% and by more than four of its standard errors: derived here, so that a
-    slow decay is refused rather than averaged. The interval is Student's for independent ticks,
+    slow decay is not averaged. The interval is Student's for independent ticks,
     widened by how far the means of the two thirds lie apart, since neighbours may be correlated.
     """
 
@@ -251,7 +254,11 @@ def plateau(quantity: str) -> Reading:
         line = stats.linregress(t[late], z)
         drift, error = (abs(x) * t[-1] / 3 for x in (line.slope, line.stderr))
         if drift > max(4 * error, 0.05):
-            return Estimate(math.nan, reason=f"{quantity} still moves in its last third")
+            reason = f"{quantity} still moves in its last third"
+            if line.slope > 0:
+                return Estimate(after, reason=reason, below=after - before, above=math.inf)
+            least = 0.0 if np.all(y[late] > 0) else -math.inf
+            return Estimate(after, reason=reason, below=after - least, above=before - after)
         n = len(thirds[1])
         scatter = float(np.std(thirds[1], ddof=1)) / math.sqrt(n)
         apart = abs(before - after)

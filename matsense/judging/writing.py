@@ -16,10 +16,10 @@ def claim(
     answer: Comparison,
     *,
     source: Source,
-    cite: str,
     about: Selection,
-    given: Iterable[str | Condition] = (),
     control: Selection | None,
+    given: Iterable[str | Condition] = (),
+    cite: str = "",
     remark: str = "",
 ) -> Claim:
     """One sentence of a paper, or a law derived from it, in a form that runs can answer.
@@ -28,8 +28,8 @@ def claim(
     compared with; `about` selects the runs that the sentence speaks of, `given` are its hypotheses
     (an expression stands for itself), `control` selects runs on which the same comparison must
     come out contradicted: without one a claim is never better than inconclusive. `source` says
-    where the sentence comes from, `cite` is a bib key and the place; `remark` says what no test
-    can.
+    where the sentence comes from, `cite` is a bib key and the place (by default the study's paper);
+    `remark` says what no test can.
     """
     return Claim(
         id,

@@ -162,6 +162,50 @@ def points_with_range(
     )
 
 
+def with_bars(
+    ax: Axes, x: Sequence[Any], middle: Any, low: Any, high: Any, index: int, label: str
+) -> None:
+    """Points with bars from `low` to `high`; a bar with no end goes as far as the axes."""
+    with np.errstate(invalid="ignore"):
+        bars = np.abs([np.subtract(middle, low), np.subtract(high, middle)])
+    ax.errorbar(
+        x,
+        middle,
+        yerr=np.nan_to_num(bars, posinf=0.0),
+        fmt=marker(index),
+        color=colour(index),
+        markerfacecolor="white",
+        capsize=2,
+        linewidth=0.8,
+        label=label,
+    )
+
+
+def cloud(ax: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str) -> None:
+    """Points, one a run."""
+    ax.plot(
+        x,
+        y,
+        marker(index),
+        color=colour(index),
+        markerfacecolor="none",
+        markeredgewidth=0.6,
+        label=label,
+    )
+
+
+def bound(ax: Axes, x: Any, y: Any, index: int | None, side: str) -> None:
+    """A line that data may not pass, hatched on the side where they may not be."""
+    own = "0.4" if index is None else colour(index)
+    ax.plot(x, y, ":", color=own, linewidth=1.0)
+    low, high = ax.get_ylim()
+    ax.fill_between(
+        x, y, high if side == "above" else low, facecolor="none", edgecolor=own, alpha=0.35,
+        hatch="////", linewidth=0,
+    )  # fmt: skip
+    ax.set_ylim(low, high)
+
+
 def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
     """Measured over predicted, a point a run and a row a claim, with the claims' tolerances.
 

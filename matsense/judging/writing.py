@@ -69,7 +69,7 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
         for what, selection in (("about", own.runs), ("control", own.control)):
             if isinstance(selection, Selection):
                 yield from (
-                    f"claim {own.id}, {what}: {why}" for why in _of_selection(selection, known)
+                    f"claim {own.id}, {what}: {why}" for why in of_selection(selection, known)
                 )
         about = own.runs.sweeps if isinstance(own.runs, Selection) else ()
         for sweep in about:
@@ -90,7 +90,8 @@ def _axes(trend: Any) -> tuple[str, ...]:
     return (trend.axis,) if inner is None else (inner.axis, trend.axis)
 
 
-def _of_selection(selection: Selection, known: Mapping[str, Any]) -> Iterable[str]:
+def of_selection(selection: Selection, known: Mapping[str, Any]) -> Iterable[str]:
+    """What cannot be of a selection, by the axes of every sweep."""
     if not selection.sweeps:
         yield "it names no sweep"
     for sweep in selection.sweeps:

@@ -15,6 +15,7 @@ from matsense.judging.readings import (
 )
 from matsense.judging.writing import claim
 from matsense.trajectories import trace
+from sims.figures.panels import against, along, by_hand, histogram, shares, traces
 from sims.study.model import (
     Axes,
     Params,
@@ -36,8 +37,9 @@ from sims.study.model import (
 from sims.study.writing import paper, sweep
 
 __all__ = [
-    "Axes", "Params", "Point", "Study", "Sweep", "available", "claim", "deviation", "digest",
-    "exponent", "final", "first_passage", "given", "grid_of", "happened", "id_of", "instance_id",
-    "instance_key", "lasting", "law", "load", "named_by", "names_of", "pace", "paper", "plateau",
-    "points", "rate", "recorded", "rise", "runs", "sweep", "trace", "unnamed",
+    "Axes", "Params", "Point", "Study", "Sweep", "against", "along", "available", "by_hand",
+    "claim", "deviation", "digest", "exponent", "final", "first_passage", "given", "grid_of",
+    "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "load",
+    "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded", "rise",
+    "runs", "shares", "sweep", "trace", "traces", "unnamed",
 ]  # fmt: skip

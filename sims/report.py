@@ -18,6 +18,7 @@ from matsense.judge import Verdict, reasons_outside
 from sims.blocks import Block
 from sims.cost import Probe, expected
 from sims.escape import cell, markdown, marked
+from sims.figures.notation import plain
 from sims.study import Study
 from sims.units import size
 
@@ -83,8 +84,8 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
         told = [text for text in (shown, holding(v.held)) if text]
         table.add_row(
             f"{v.claim.id} ({v.claim.source})",
-            marked(v.claim.plain),
-            marked(f"{v.claim.measured} {v.claim.prediction}"),
+            marked(plain(v.claim.plain)),
+            marked(plain(f"{v.claim.measured} {v.claim.prediction}")),
             "\n".join(map(marked, told)),
             counts(v),
             call,
@@ -92,7 +93,7 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
         if v.control is not None:
             table.add_row(
                 "",
-                marked(f"control: {v.claim.control_of}"),
+                marked(plain(f"control: {v.claim.control_of}")),
                 "",
                 marked(measured(v.control.measured, v.control.interval, v.claim.statistic)),
                 counts(v.control),
@@ -102,9 +103,9 @@ def print_table(console: Console, study: Study, verdicts: Sequence[Verdict]) -> 
     console.print(table)
     for v in verdicts:
         if v.call is not Call.CONSISTENT:
-            console.print(f"{v.claim.id}: {marked(v.sentence)}", highlight=False)
+            console.print(f"{v.claim.id}: {marked(plain(v.sentence))}", highlight=False)
         if v.call is Call.INCONCLUSIVE and v.units and v.unmet:
-            outside = "; ".join(reasons_outside(v.unmet))
+            outside = plain("; ".join(reasons_outside(v.unmet)))
             console.print(f"    not judged: {marked(outside)}", highlight=False)
 
 
@@ -176,13 +177,13 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "cite": claim.cite,
         "source": claim.source,
         "statement": claim.statement,
-        "plain": claim.plain,
-        "measures": claim.measured,
+        "plain": plain(claim.plain),
+        "measures": plain(claim.measured),
         "predicted": claim.prediction,
         "mode": claim.mode if isinstance(claim.mode, str) else f"{claim.mode[0]} {claim.mode[1]}",
-        "assumes": claim.assumes,
+        "assumes": plain(claim.assumes),
         "outside": [
-            {"hypothesis": condition.words, "kind": condition.kind, "runs": count}
+            {"hypothesis": plain(condition.words), "kind": condition.kind, "runs": count}
             for condition, count in verdict.unmet
         ],
         "verdict": str(verdict.call),
@@ -195,7 +196,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "margin": verdict.margin,
         "window": list(verdict.window),
         "horizon": verdict.horizon,
-        "sentence": verdict.sentence,
+        "sentence": plain(verdict.sentence),
     }
     for name in ("judged", "outside", "wanted", "diverged", "failed", "missing", "excluded"):
         data[f"runs_{name}"] = getattr(verdict, name)
@@ -204,7 +205,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
     if verdict.control is not None:
         inner = as_data(verdict.control)
         kept = ("verdict", "measured", "interval", "units", "units_contradicted", "sentence")
-        data["control"] = {"runs": claim.control_of, **{k: inner[k] for k in kept}}
+        data["control"] = {"runs": plain(claim.control_of), **{k: inner[k] for k in kept}}
         data["control"]["as_it_must_be"] = verdict.control.call is Call.CONTRADICTED
         data["control_margin"] = verdict.control.margin
     return {key: _plain(value) for key, value in data.items()}

@@ -26,6 +26,7 @@ from matsense.judge import judge
 from sims import options
 from sims.blocks import blocks
 from sims.columns import FIXED
+from sims.figures.notation import plain
 from sims.grid import grid
 from sims.ranges import Words
 from sims.study import Study, Sweep, available, grid_of, load, points
@@ -170,7 +171,7 @@ def test_claims_are_whole_sentences_with_a_source(name: str) -> None:
         assert source and (source[1] or source[2] in KEYS), f"{claim.id}: {claim.cite}"
         assert all((claim.plain, claim.measured, claim.statement, claim.control_of)), claim.id
         # One line for a terminal, and LaTeX whose signs are paired.
-        assert not set(claim.plain + claim.measured) & set("$\\\n"), claim.id
+        assert not set(plain(claim.plain) + plain(claim.measured)) & set("$\\\n"), claim.id
         assert claim.statement.count("$") % 2 == 0, claim.id
         assert claim.statement.count("{") == claim.statement.count("}"), claim.id
         assert all(condition.words for condition in claim.hypotheses), claim.id

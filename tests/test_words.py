@@ -264,10 +264,10 @@ def test_the_mean_of_traces_over_seeds_is_one_number() -> None:
 
 def test_what_is_measured_is_named_by_the_reading_and_the_law() -> None:
     speed = rate("e")
-    assert speed.equals(law(r"\eta\lambda", "eta * lam")).measured == r"rate / (\eta\lambda)"
+    assert speed.equals(law(r"\eta\lambda", "eta * lam")).measured == r"rate / ($\eta\lambda$)"
     assert speed.equals(2).measured == "rate"
-    assert speed.spread("alpha").name == "largest / smallest rate over alpha"
-    assert speed.scaling("alpha", power=2).name == "exponent of rate in alpha^2"
+    assert speed.spread("alpha").name == r"largest / smallest rate over $\alpha$"
+    assert speed.scaling("alpha", power=2).name == r"exponent of rate in $\alpha^{2}$"
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0, -0.1, 1.5, math.nan])

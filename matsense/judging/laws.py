@@ -10,6 +10,7 @@ import numpy as np
 
 from matsense.claims import Run
 from matsense.judging.expressions import Expression
+from matsense.judging.formulas import sentence
 
 
 @cache
@@ -74,6 +75,11 @@ class Law:
     def parts(self) -> Mapping[str, "Law"]:
         """The laws that it is made of."""
         return {} if isinstance(self.function, Expression) else _asked(self.function)[2]
+
+    @property
+    def name(self) -> str:
+        """The formula as it stands in a sentence, mathematics between dollars."""
+        return sentence(self.formula)
 
     @property
     def names(self) -> tuple[str, ...]:

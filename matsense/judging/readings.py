@@ -11,6 +11,7 @@ from scipy import stats
 from matsense import claims, rates
 from matsense.claims import Estimator, Run
 from matsense.estimate import Estimate, Sense
+from matsense.judging.formulas import bracketed, powered, symbol
 from matsense.judging.laws import Law, as_law
 from matsense.trends import Nested, Trend
 
@@ -44,7 +45,7 @@ class Reading:
     def __truediv__(self, unit: Written) -> "Reading":
         """In units of a positive number: of the same run, or with a trend of the group's runs."""
         by = as_law(unit)
-        name = f"{self.name} / {_bracketed(by.formula)}"
+        name = f"{self.name} / {bracketed(by.name)}"
         if self.trend is None:
             return replace(
                 self,
@@ -57,7 +58,7 @@ class Reading:
 
     def __rsub__(self, number: int | float) -> "Reading":
         """A number less this one."""
-        name = f"{number:g} - {_bracketed(self.name)}"
+        name = f"{number:g} - {bracketed(self.name)}"
         if self.trend is None:
             return replace(self, name=name, of=lambda run: number - self.of(run))
         return self._then(name, lambda e, params: number - e)
@@ -86,37 +87,38 @@ class Reading:
 
     def scaling(self, axis: str, power: int | float = 1.0, **how: Any) -> "Reading":
         """The exponent s of this ~ (axis^power)^s."""
-        place = axis if power == 1 else f"{axis}^{power:g}"
+        place = powered(axis, power)
         return self.along(
-            Trend("scaling", axis, power, **how), f"exponent of {_bracketed(self.name)} in {place}"
+            Trend("scaling", axis, power, **how), f"exponent of {bracketed(self.name)} in {place}"
         )
 
     def slope(self, axis: str, power: int | float = 1.0, **how: Any) -> "Reading":
         """Its change for each e-fold of the axis to a power."""
-        place = axis if power == 1 else f"{axis}^{power:g}"
+        place = powered(axis, power)
         return self.along(
-            Trend("slope", axis, power, **how), f"change of {_bracketed(self.name)} with ln {place}"
+            Trend("slope", axis, power, **how), f"change of {bracketed(self.name)} with ln {place}"
         )
 
     def spread(self, axis: str) -> "Reading":
         """Largest over smallest along the axis: 1 where that does not matter."""
-        name = f"largest / smallest {_bracketed(self.name)} over {axis}"
+        name = f"largest / smallest {bracketed(self.name)} over {symbol(axis)}"
         return self.along(Trend("invariance", axis), name)
 
     def threshold(self, axis: str, **how: Any) -> "Reading":
         """Where the share of successes (a reading of 1 against 0) crosses one half: all seeds."""
         return self.along(
-            Trend("threshold", axis, **how), f"{axis} at which half has {_bracketed(self.name)}"
+            Trend("threshold", axis, **how),
+            f"{symbol(axis)} at which half has {bracketed(self.name)}",
         )
 
     def crossing(self, axis: str, level: int | float = 0.5, **how: Any) -> "Reading":
         """Where this falls through a level along the axis."""
-        name = f"{axis} at which {self.name} = {level:g}"
+        name = f"{symbol(axis)} at which {self.name} = {level:g}"
         return self.along(Trend("crossing", axis, level=level, **how), name)
 
     def ratio(self, axis: str, over: Any, under: Any) -> "Reading":
         """Its value at one value of the axis over that at another."""
-        name = f"{_bracketed(self.name)}: {over} / {under}"
+        name = f"{bracketed(self.name)}: {over} / {under}"
         return self.along(Trend("ratio", axis, pair=(over, under)), name)
 
     def mean_trace(self) -> "Reading":
@@ -171,7 +173,7 @@ class Comparison:
     def measured(self) -> str:
         """The name of what is measured: in units of a target that is a law."""
         if isinstance(self.target, Law):
-            return f"{self.reading.name} / {_bracketed(self.target.formula)}"
+            return f"{self.reading.name} / {bracketed(self.target.name)}"
         return self.reading.name
 
 
@@ -202,7 +204,7 @@ def pace(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Readi
 
 def final(quantity: str) -> Reading:
     """The value at the last tick, or the one number that the quantity is."""
-    return Reading(f"last {quantity.replace('_', ' ')}", claims.final(quantity), (quantity,))
+    return Reading(f"last {symbol(quantity)}", claims.final(quantity), (quantity,))
 
 
 def recorded(what: Written, name: str = "") -> Reading:
@@ -216,7 +218,7 @@ def recorded(what: Written, name: str = "") -> Reading:
         value = number(run)
         return value if isinstance(value, Estimate) else Estimate(float(value))
 
-    return Reading(name or number.formula, of, (), (number,))
+    return Reading(name or number.name, of, (), (number,))
 
 
 def first_passage(quantity: str, level: Written) -> Reading:
@@ -225,7 +227,7 @@ def first_passage(quantity: str, level: Written) -> Reading:
     See `matsense.claims.time_to`.
     """
     goal = as_law(level)
-    name = f"steps until {quantity.replace('_', ' ')} <= {goal.formula}"
+    name = f"steps until {symbol(quantity)} $\\leq$ {goal.name}"
     return Reading(name, claims.time_to(quantity, goal), (quantity,), (goal,))
 
 
@@ -264,7 +266,7 @@ def plateau(quantity: str) -> Reading:
         apart = abs(before - after)
         return Estimate(after, scatter, n - 1.0, "", apart, apart)
 
-    return Reading(f"plateau of {quantity.replace('_', ' ')}", of, (quantity,))
+    return Reading(f"plateau of {symbol(quantity)}", of, (quantity,))
 
 
 def deviation(quantity: str, law: Written, since: Written = 0.0) -> Reading:
@@ -279,7 +281,7 @@ def deviation(quantity: str, law: Written, since: Written = 0.0) -> Reading:
         apart = np.abs(y[late] / np.broadcast_to(curve(run), t.shape)[late] - 1)
         return Estimate(float(np.max(apart)))
 
-    name = f"largest deviation of {quantity.replace('_', ' ')} from {curve.formula}"
+    name = f"largest deviation of {symbol(quantity)} from {curve.name}"
     return Reading(name, of, (quantity,), (curve, begin))
 
 
@@ -294,7 +296,7 @@ def rise(quantity: str) -> Reading:
         scale = float(np.max(np.abs(y))) or 1.0
         return Estimate(float(np.max(np.diff(y), initial=0.0)) / scale)
 
-    return Reading(f"largest rise of {quantity.replace('_', ' ')}", of, (quantity,))
+    return Reading(f"largest rise of {symbol(quantity)}", of, (quantity,))
 
 
 def _fitting(quantity: str, begin: Law, floor: float) -> Callable[[Run], rates.Fit]:
@@ -313,8 +315,3 @@ def _after(trend: Trend, old: Callable[..., Estimate], change: Callable[..., Est
 def _of_a_group(by: Law) -> Callable[[Any], float]:
     """A law of what the runs of a group have in common: their parameters."""
     return lambda params: float(by(Run("", "", params, 0)))
-
-
-def _bracketed(formula: str) -> str:
-    plain = formula.replace("_", "").replace(".", "").isalnum()
-    return formula if plain or formula.startswith("(") else f"({formula})"

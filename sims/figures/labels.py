@@ -1,36 +1,12 @@
 """Names of axes and numbers as they stand in a figure: mathematics between dollars."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-GREEK = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
-    "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma",
-    "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega",
-)  # fmt: skip
+from matsense.judging.formulas import symbol
+
 # More values than these are told by their ends.
 FEW = 4
-
-
-def symbol(axis: str) -> str:
-    """The name of an axis: Greek letters, single letters and their indices as mathematics."""
-    name, _, index = axis.partition("_")
-    if not index and (found := re.fullmatch(r"([A-Za-z]+?)(\d+)", axis)):
-        name, index = found.groups()
-    letter = f"\\{name}" if name in GREEK else name if len(name) == 1 else ""
-    if not letter or len(index) > 3:
-        return axis.replace("_", " ")
-    return f"${letter}_{{{index}}}$" if index else f"${letter}$"
-
-
-def formula(text: str) -> str:
-    """A law's formula for a label: what has an operator, a power or a command is mathematics."""
-    if "$" in text:
-        return text
-    if any(sign in text for sign in "\\^=<>+*/()") or re.fullmatch(r"\w+", text):
-        return symbol(text) if re.fullmatch(r"\w+", text) else f"${text}$"
-    return text
 
 
 def number(value: Any) -> str:

@@ -18,7 +18,8 @@ from matsense.judging.laws import Law
 from matsense.shares import share
 from sims import drawing
 from sims.figures import series
-from sims.figures.labels import constants, formula
+from sims.figures.labels import constants
+from sims.figures.notation import mathtext
 from sims.figures.series import Series
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def _lines(ax: Axes, panel: "Section", lines: Sequence[Sequence[Sequence[Curve]]
 
 
 def _legend(law: Law) -> str:
-    return formula(law.formula)
+    return mathtext(law.name)
 
 
 def _one(curves: Sequence[Sequence[Curve]]) -> bool:

@@ -11,7 +11,6 @@ from matsense.judging.conditions import Selection
 from matsense.judging.laws import Law, as_law
 from matsense.judging.readings import Reading, Written
 from sims.figures import series
-from sims.figures.labels import formula
 from sims.figures.series import By
 
 COLUMNS = 3
@@ -125,7 +124,7 @@ def traces(
     and can be given instead.
     """
     own = as_law(quantity)
-    name = formula(own.formula)
+    name = own.name
     return Section(
         "traces", title or name, of, by, scales, x or "step $t$", y or name, trace=own,
         laws=_laws(law), bound=_bound(bound), side=side,
@@ -154,7 +153,7 @@ def along(
     `bound` are numbers, expressions or functions of parameters by name; the rest as in `traces`.
     """
     place = as_law(axis)
-    x = x or _powered(formula(place.formula), power)
+    x = x or _powered(place.name, power)
     return Section(
         "along", title or reading.name, of, by, scales, x, y or reading.name, place, reading,
         laws=_laws(law), bound=_bound(bound), side=side, power=power,
@@ -178,7 +177,7 @@ def shares(
 ) -> Panel:
     """The share of runs whose reading is 1, against 0, along an axis, with 95% intervals."""
     place = as_law(axis)
-    x = x or _powered(formula(place.formula), power)
+    x = x or _powered(place.name, power)
     return Section(
         "shares", title or reading.name, of, by, scales, x, y or "share of runs", place, reading,
         laws=_laws(law), bound=_bound(bound), side=side, power=power,

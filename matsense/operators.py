@@ -196,11 +196,6 @@ def cheaper_form(m: int, p: int, uses: int) -> Form:
     return "gram" if 2 * m * p**2 + uses * 2 * p**2 < uses * 4 * m * p else "rows"
 
 
-def entries(m: int, p: int, uses: int) -> int:
-    """Entries of the matrix that the cheaper form of A*A holds."""
-    return p * (p if cheaper_form(m, p, uses) == "gram" else m)
-
-
 def gaussian(
     key: PRNGKeyArray, m: int, coordinates: Coordinates, form: Form, noise: Float[Array, " m"]
 ) -> tuple[Rows | Gram, Float[Array, "n1 n2"]]:

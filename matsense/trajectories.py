@@ -23,13 +23,15 @@ def trace(
     per_decade: int = 30,
     every: int | None = None,
     ticks: Ticks | None = None,
+    last: Callable[[Any], dict[str, Array]] = lambda state: {},
 ) -> dict[str, Array]:
     """Runs `step(t, state)` from `start` and records functions of the state at the ticks.
 
     A step that takes a third argument is given a fresh key at each t, folded from `key`. With
     `chains` the mean of that many independent repetitions is recorded: each has its own keys, and
     all begin at `start`. Ticks are logarithmic, `per_decade` of them, or linear, `every` so many
-    steps (as an exponential law wants them), or they are given.
+    steps (as an exponential law wants them), or they are given. `last` names what is recorded of
+    the last state alone.
     Returns "t" and one array (ticks, ...) for each name. Raises ValueError for a step that asks for
     a key where there is none, for several chains of a step that draws nothing, and for a quantity
     called "t".
@@ -52,7 +54,8 @@ def trace(
             return step(t, state, jax.random.fold_in(own, t))
 
         solver = Solver(lambda *state: state, drawing if draws else step)
-        return run(solver, start, at, seen)[1]
+        state, recorded = run(solver, start, at, seen)
+        return {**recorded, **last(state)}
 
     if chains == 1:
         return {"t": jnp.asarray(at), **chain(key)}

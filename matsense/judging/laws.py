@@ -87,7 +87,9 @@ class Law:
         if isinstance(self.function, Expression):
             return self.function.names
         own = (name for name in _asked(self.function)[1] if name not in ("run", "seed"))
-        return tuple(dict.fromkeys([*own, *(n for part in self.parts.values() for n in part.names)]))
+        return tuple(
+            dict.fromkeys([*own, *(n for part in self.parts.values() for n in part.names)])
+        )
 
     @property
     def asks_for_run(self) -> bool:

@@ -50,14 +50,14 @@ def null_block_curve(
     return jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=-1)
 
 
-def growth_steps(alpha: float, eta: float, sigma_r: float, n: int) -> float:
-    """Steps in which the signal grows from a start of size alpha to sigma_r.
+def growth_steps(alpha: float, eta: float, kappa: float, n1: int, n2: int) -> float:
+    """Steps in which the signal grows from a start of size alpha to sigma_r = 1 / kappa.
 
     Derived: along the signal a small factor grows by 1 + eta sigma_r a step, and its square begins
-    near alpha^2 / n: ln(n sigma_r / alpha^2) / (2 ln(1 + eta sigma_r)).
+    near alpha^2 / n, n the longer side: ln(n sigma_r / alpha^2) / (2 ln(1 + eta sigma_r)).
     """
-    needed = math.log(n * sigma_r / alpha**2)
-    return max(needed, 0.0) / (2 * math.log1p(eta * sigma_r))
+    needed = math.log(max(n1, n2) / kappa / alpha**2)
+    return max(needed, 0.0) / (2 * math.log1p(eta / kappa))
 
 
 def exact_rate(eta: Scalar, sigma_r: Scalar) -> Scalar:
@@ -104,10 +104,17 @@ def imbalances(
     }
 
 
-def least_imbalance(extremes: Float[np.ndarray, "2"]) -> float:
-    """min |lambda_i(W^T D_0 W)| from its least and greatest eigenvalue; NaN if it is indefinite."""
-    least, greatest = map(float, extremes)
-    return min(abs(least), abs(greatest)) if least * greatest >= 0 else math.nan
+def least_imbalances(
+    null_of_F: Float[np.ndarray, "2"], null_of_G: Float[np.ndarray, "2"]
+) -> tuple[float, float]:
+    """min |lambda_i(W^T D_0 W)| from its extreme eigenvalues, on the null space of F's signal rows
+    and on that of G's; NaN where D_0 is indefinite.
+    """
+
+    def least(low: float, high: float) -> float:
+        return min(abs(low), abs(high)) if low * high >= 0 else math.nan
+
+    return least(*null_of_F), least(*null_of_G)
 
 
 def imbalance_rate(eta: Scalar, of_F: Scalar, of_G: Scalar) -> Scalar:

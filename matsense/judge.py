@@ -4,11 +4,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from matsense.claims import Claim, Condition, Run, Status
+from matsense.claims import Claim, Run, Status
 from matsense.estimate import Call, Estimate, decide, outside_by, scale_of
 from matsense.shares import mean_of_groups, mean_over_seeds, share
 
@@ -58,7 +58,7 @@ class Verdict:
     sentence: str
     control: "Verdict | None" = None
     excluded: int = 0
-    unmet: tuple[tuple[Condition, int], ...] = ()
+    unmet: tuple[tuple[Any, int], ...] = ()
     margin: float = math.nan
     held: tuple[int, int] | None = None
 
@@ -314,7 +314,7 @@ def _held(claim: Claim, answered: list[Unit]) -> tuple[int, int] | None:
     return (sum(bool(low <= 1 <= high) for low, high in ends), len(ends)) if ends else None
 
 
-def reasons_outside(unmet: Iterable[tuple[Condition, int]]) -> list[str]:
+def reasons_outside(unmet: Iterable[tuple[Any, int]]) -> list[str]:
     """The hypotheses that put runs outside, in words; one on the horizon is named as such."""
     # A horizon is what more steps mend.
     return [
@@ -331,7 +331,7 @@ def _sentence(
     units: list[Unit],
     against: int,
     counts: dict[str, int],
-    outside: Counter[Condition],
+    outside: Counter[Any],
 ) -> str:
     silent = [unit.estimate.reason for unit in units if unit.silent]
     if not units and outside:

@@ -30,6 +30,12 @@ class Left(NamedTuple):
     solution: Solution
     lag: float
 
+    def undecided(self, norm: float) -> float:
+        """|1 - c| m, the nats between the pulls of an input left behind and of S at depth
+        m = ||W|| / ||W_S||: while it is of order 1 nothing shows yet which of them wins.
+        """
+        return float(abs(1.0 - self.lag) * norm / self.solution.norm)
+
 
 def left_behind(
     X: Float[np.ndarray, "n T d"],
@@ -64,10 +70,3 @@ def every(
             except Infeasible:
                 continue
     return found
-
-
-def undecided(lag: float, depth: float) -> float:
-    """|1 - c| m, the nats between the pulls of an input left behind and of S at depth m = ||W|| /
-    ||W_S||: while it is of order 1 nothing shows yet which of them wins.
-    """
-    return abs(1.0 - lag) * depth

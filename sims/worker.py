@@ -131,7 +131,8 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
                     instance = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), instances)
                 values = {**block.static, **point.params}
                 try:
-                    own = sweep.after(instance, own, **by_name(sweep.after, values))
+                    stored = sweep.after(instance, own, **by_name(sweep.after, values))
+                    own = {name: _array(value) for name, value in stored.items()}
                 except Excluded as reason:
                     records.append(Record(point, "excluded", {}, str(reason)))
                     continue
@@ -143,6 +144,12 @@ def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
             finite = all(np.all(np.isfinite(array)) for array in own.values())
             records.append(Record(point, "ok" if finite else "diverged", own))
     return records, time.perf_counter() - began
+
+
+def _array(value: Any) -> np.ndarray:
+    """What a host stage stores, a plain number or truth value too, as an array of numbers."""
+    array = np.asarray(value)
+    return array if isinstance(value, np.ndarray) and array.dtype != bool else array.astype(float)
 
 
 def programs(block: Block) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from matsense import svm
 from matsense.losses import LOSSES
 from matsense.problems import attention
 from matsense.problems.attention import Attention
+from matsense.solvers.attention_autodiff import attention_autodiff
 from matsense.solvers.attention_gd import attention_gd
 from matsense.solvers.attention_kq import attention_kq_gd, attention_kq_ngd
 from matsense.solvers.attention_ngd import attention_ngd
@@ -164,6 +165,36 @@ def test_labels_moved_on_change_the_sign_of_scores() -> None:
     np.testing.assert_allclose(moved.scores * moved.Y[:, None], problem.scores * problem.Y[:, None])
 
 
+def test_an_input_is_left_out_and_the_others_stay_as_they_are() -> None:
+    problem = instance(loss="exponential")
+    for left in range(N):
+        others = attention.without(problem, left)
+        kept = sorted(set(range(N)) - {left})
+        order = [(left + 1 + i) % N for i in range(N - 1)]
+        assert sorted(order) == kept and others.loss == "exponential"
+        for name in ("X", "z", "Y", "scores"):
+            whole, part = (np.asarray(getattr(p, name)) for p in (problem, others))
+            np.testing.assert_array_equal(part, whole[order])
+
+
+def test_choices_are_best_with_their_probability_and_uniform_otherwise() -> None:
+    problem = instance()
+    keys = jax.random.split(jax.random.key(3), 4000)
+    chosen = {
+        share: np.asarray(
+            jax.vmap(lambda key, share=share: attention.random_choice(problem, key, share))(keys)
+        )
+        for share in (0.0, 0.7, 1.0)
+    }
+    best = np.asarray(problem.best)
+    assert (chosen[1.0] == best).all()
+    for share in (0.0, 0.7):
+        kept = (chosen[share] == best).mean()
+        assert abs(kept - (share + (1 - share) / T)) < 4 * 0.5 / np.sqrt(4000 * N)
+    counts = [(chosen[0.0] == token).mean() for token in range(T)]
+    np.testing.assert_allclose(counts, 1 / T, atol=4 * 0.5 / np.sqrt(4000 * N))
+
+
 def test_generator_has_the_authors_distributions() -> None:
     """Unit tokens and queries; self-attention queries are first tokens; Gaussian norms near 1."""
     problem = attention.draw(jax.random.key(5), 40, 30, 20)
@@ -226,6 +257,28 @@ def test_methods_are_their_textbook_updates() -> None:
         final = run(solver, start, ticks, lambda state: {})[0]
         for mine, true in zip(final, expected, strict=True):
             np.testing.assert_allclose(mine, true, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "near", "far"), [("float64", 20.0, 60.0), ("float32", 8.0, 30.0)]
+)
+def test_a_gradient_that_cancels_moves_as_ngd_does_until_the_logits_lie_too_far_apart(
+    dtype: str, near: float, far: float
+) -> None:
+    """By automatic differentiation: 1 - 1 is formed from 36.7 on in double precision, 16.6."""
+    problem = jax.tree.map(lambda leaf: leaf.astype(dtype), instance())
+    eta = jnp.asarray(0.1, dtype)
+    W = problem.zero + scaled_to_gap(instance(), 1.0).astype(dtype)
+    for least, agrees in ((near, True), (far, False)):
+        while float(problem.gradient(1.5 * W).log_scale) > -least:
+            W = 1.5 * W
+        W = W if agrees else 1.5 * W
+        ours, theirs = (
+            solver(problem, eta).step(jnp.array(0), W)
+            for solver in (attention_ngd, attention_autodiff)
+        )
+        apart = float(jnp.linalg.norm(ours - theirs)) / 0.1
+        assert apart < 0.05 if agrees else apart > 0.5, apart
 
 
 def test_ngd_moves_by_eta_at_any_norm() -> None:

@@ -14,8 +14,6 @@ from matsense.judge import judge
 from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.theory import attention as theory
-from sims.studies.attention_svm import conditions as when
-from sims.studies.attention_svm import laws
 from tests.test_attention_paths import as_run, claim_of, small
 
 
@@ -104,7 +102,7 @@ def test_a_short_run_is_outside_because_it_is_short(name: str, eta: float) -> No
     run = Run("short", "any", {**SHORT, "eta": eta, "steps": steps, "first": 1}, 0)
     unmet = claim_of(name).unmet(run)
     if name in {"local/stays", "local/leaves", "global/trap"} and eta > 1:
-        assert unmet == when.SHORT_STEPS
+        assert unmet.words == "eta <= depth / 10"
     elif eta < 1 or name not in {"global/dimension", "nonlinear"}:
         assert unmet is not None
         assert unmet.kind == "horizon"
@@ -120,7 +118,7 @@ def test_a_norm_that_stays_finite_has_no_direction_to_judge() -> None:
     t = np.geomspace(1, 1e4, 49)
     stuck = descent(np.minimum(0.1 * t, 3.0), np.full(49, 0.4), t)
     for name in ("direction", "direction/ngd-rate", "direction/ngd-norm", "direction/local"):
-        assert claim_of(name).unmet(stuck) == when.GROWS
+        assert "grew" in claim_of(name).unmet(stuck).words
         assert not judge(claim_of(name), [stuck]).judged
     free = descent(0.1 * t, t**-2.0, t)
     assert claim_of("direction").covers(free)
@@ -129,21 +127,9 @@ def test_a_norm_that_stays_finite_has_no_direction_to_judge() -> None:
     assert judge(claim_of("direction"), [astray]).call is Call.CONTRADICTED
 
 
-def test_a_trace_may_move_as_far_again_as_it_just_has() -> None:
-    t = np.geomspace(1, 1e4, 49)
-    read = laws.settling("misalignment")
-    for trace, expected in (
-        (0.2 / np.sqrt(t) + 0.005, Call.CONSISTENT),
-        (1.0 / (1 + np.log(t)), Call.INCONCLUSIVE),
-        (0.3 + 1.0 / t, Call.CONTRADICTED),
-    ):
-        estimate = read(descent(t, trace, t))
-        assert decide(estimate, 0.0, "at most", 0.01) is expected, estimate
-    assert np.isnan(read(descent(t[:1], t[:1], t[:1])).value)
-
-
 def test_an_invariant_that_still_nears_one_is_not_contradicted() -> None:
     t = np.geomspace(2, 1e6, 73)
+    drift = claim_of("direction/gd-invariant").estimate
     for invariant, expected in (
         (1 + 0.1 / np.log(9 * t), Call.CONSISTENT),
         (1 - 9 / np.log(9 * t), Call.INCONCLUSIVE),
@@ -151,6 +137,6 @@ def test_an_invariant_that_still_nears_one_is_not_contradicted() -> None:
         (np.log(9 * t) ** 2, Call.CONTRADICTED),
     ):
         norm = 2.0 * np.log(9 * t)
-        estimate = laws.drift(descent(norm, invariant / norm**2, t))
+        estimate = drift(descent(norm, invariant / norm**2, t))
         assert decide(estimate, 1.0, "equals", 0.15) is expected, estimate
-    assert np.isnan(laws.drift(descent(t[:5], t[:5], t[:5])).value)
+    assert np.isnan(drift(descent(t[:5], t[:5], t[:5])).value)

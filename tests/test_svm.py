@@ -191,6 +191,31 @@ def test_misalignment_resolves_what_a_cosine_cannot() -> None:
     assert not theory.far_out(100.0, 0.04)
 
 
+def test_cosines_are_those_of_the_definition_and_none_with_zero() -> None:
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(4, 3, 3)), rng.normal(size=(3, 3))
+    A[2] = 0
+    expected = [np.sum(a * B) / np.linalg.norm(a) / np.linalg.norm(B) for a in A[[0, 1, 3]]]
+    np.testing.assert_allclose(theory.cosine(A, B), np.insert(expected, 2, 0.0), rtol=1e-12)
+    np.testing.assert_allclose(
+        theory.misalignment(A[[0, 1, 3]], B), 1 - np.array(expected), rtol=1e-10
+    )
+
+
+def test_a_solution_is_found_once_for_equal_arrays() -> None:
+    rng = np.random.default_rng(1)
+    X, z, choice = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 4)), np.array([0, 2])
+    found = svm.remembered(svm.frobenius, X, z, choice)
+    assert svm.remembered(svm.frobenius, X.copy(), z.copy(), choice.astype(np.int32)).W is not None
+    assert svm.remembered(svm.frobenius, X.copy(), z.copy(), choice.copy()) is found
+    np.testing.assert_array_equal(found.W, svm.frobenius(X, z, choice).W)
+    other = svm.remembered(svm_nuclear.nuclear, X, z, choice)
+    assert other.norm < np.linalg.svd(found.W, compute_uv=False).sum() * (1 + 1e-8)
+    assert svm.remembered(svm.frobenius, -X, z, choice) is not found
+    with pytest.raises(InvalidInput, match="tokens are numbered"):
+        svm.remembered(svm.frobenius, X, z, np.array([0, 3]))
+
+
 def _changed(what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An instance of n = 3, T = 4, d = 5 and a choice, with one thing wrong."""
     n, T, d = {"n": (0, 4, 5), "T": (3, 1, 5), "no T": (3, 0, 5), "d": (3, 4, 0)}.get(

@@ -31,6 +31,7 @@ def test_a_lag_above_one_is_a_trap_and_a_lag_below_is_not(c: float) -> None:
     one = svm_traps.left_behind(X, z, best, np.array([True, False]))
     np.testing.assert_allclose(one.solution.W, [[1.0, 0.0], [0.0, 0.0]], atol=1e-14)
     assert np.isclose(one.lag, c, rtol=1e-12)
+    assert np.isclose(one.undecided(20.0), 20.0 * abs(1 - c), rtol=1e-12)  # ||W_S|| = 1
     assert svm.frobenius(X, z, best).norm > 1
     # The other S: W_S = (-c, 1) / (1 + c^2), where input 0 falls behind by c / (1 + c^2) < c.
     lags = sorted(found.lag for found in svm_traps.every(X, z, best))

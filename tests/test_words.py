@@ -10,12 +10,13 @@ import pytest
 
 from matsense.claims import Claim, Run
 from matsense.errors import InvalidInput
-from matsense.estimate import Call, Estimate
+from matsense.estimate import Call, Estimate, decide
 from matsense.judge import judge, units_of
 from matsense.judging.conditions import Condition
 from matsense.judging.expressions import Expression
 from matsense.judging.laws import as_law, by_name
 from matsense.judging.readings import Comparison, Reading
+from sims.ranges import STEPS
 from sims.study import (
     Study,
     Sweep,
@@ -28,6 +29,7 @@ from sims.study import (
     happened,
     lasting,
     law,
+    limit,
     paper,
     plateau,
     rate,
@@ -35,6 +37,7 @@ from sims.study import (
     rise,
     runs,
     sweep,
+    traces,
     unnamed,
 )
 from sims.study.checks import check_recorded
@@ -200,6 +203,18 @@ def test_a_plateau_is_covered_and_a_trace_that_moves_is_known_from_one_side() ->
     low, _ = plateau("e")(run_with(t=T, e=-T)).interval()
     assert low == -math.inf
     assert math.isnan(plateau("e")(run_with(t=T[:5], e=np.ones(5))).value)
+
+
+def test_a_limit_may_lie_as_far_off_as_the_trace_has_just_moved() -> None:
+    t = np.geomspace(1, 1e4, 49)
+    for trace, expected in (
+        (0.2 / np.sqrt(t) + 0.005, Call.CONSISTENT),
+        (1.0 / (1 + np.log(t)), Call.INCONCLUSIVE),
+        (0.3 + 1.0 / t, Call.CONTRADICTED),
+    ):
+        estimate = limit("e")(run_with(t=t, e=trace))
+        assert decide(estimate, 0.0, "at most", 0.01) is expected, estimate
+    assert math.isnan(limit("e")(run_with(t=t[:1], e=t[:1])).value)
 
 
 def scaled(power: float, seeds: int = 4) -> list[Run]:
@@ -368,9 +383,9 @@ def one(id: str = "c", **how: Any) -> Claim:
     return claim(id, "a sentence", **given)
 
 
-def study(*claims: Claim, seeds: int = 2, panels: Any = ()) -> Study:
+def study(*claims: Claim, seeds: int = 2, panels: Any = (), further: Any = None) -> Study:
     own = small(axes={"steps": 100}, seeds=seeds)
-    return paper("toy", "nobody", sweeps=(own,), claims=claims, panels=panels)
+    return paper("toy", "nobody", sweeps=(own,), claims=claims, panels=panels, further=further)
 
 
 def test_a_study_that_can_be_is_built() -> None:
@@ -380,7 +395,26 @@ def test_a_study_that_can_be_is_built() -> None:
     assert own.control_of == "s: method == 'NGD'" and own.assumes == "k > 0; steps >= 10"
     assert all(isinstance(condition, Condition) for condition in own.hypotheses)
     assert built.fit(decaying(method="GD")).law == "exponential"
-    assert math.isnan(built.predicted(decaying(method="GD")))
+    assert built.predicted(decaying(method="GD")) == 1
+    assert math.isnan(built.predicted(decaying(method="NGD")))
+    halved = study(one(answer=(rate("e") / 0.2).equals("0.5 * k", 0.1)))
+    assert halved.predicted(decaying(method="GD", k=3)) == pytest.approx(0.3)
+    assert math.isnan(study(one(answer=(1 - rate("e")).equals(1))).predicted(decaying(method="GD")))
+    assert built.sweeps[0].range_of("steps") == STEPS
+
+
+def test_a_horizon_may_be_what_a_run_recorded_and_a_setting_may_not() -> None:
+    assert study(one(given=(lasting("reached far", "norm > 5"),)))
+    with pytest.raises(ValueError, match="no axis 'norm'"):
+        study(one(given=("norm > 5",)))
+
+
+def test_panels_of_further_figures_are_checked_and_drawn() -> None:
+    panel = traces("e", of=runs("s"))
+    built = study(one(), further={"more": (panel,)})
+    assert "toy: more" in built.further["more"]([], []).get_suptitle()
+    with pytest.raises(ValueError, match="no sweep 'elsewhere'"):
+        study(one(), further={"more": (traces("e", of=runs("elsewhere")),)})
 
 
 @pytest.mark.parametrize(

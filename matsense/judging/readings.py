@@ -26,8 +26,8 @@ class Reading:
 
     The words that begin a sentence (`rate`, `exponent`, `final`, ...) make one; `scaling`,
     `spread`, ... say how it moves along an axis; `equals`, `at_most`, ... compare it. `quantities`
-    are the traces that it reads, `fit` the law of one that it is a part of. With `averaged` it is
-    read off the mean of the traces over seeds.
+    are the traces that it reads, `fit` the law of one that it is a part of, once multiplied by
+    `units`. With `averaged` it is read off the mean of the traces over seeds.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Reading:
     trend: Trend | Nested | None = None
     averaged: bool = False
     fit: Callable[[Run], rates.Fit] | None = None
+    units: tuple[Law, ...] = ()
 
     def __call__(self, run: Run) -> Estimate:
         """What one run gives, whatever the trend."""
@@ -52,6 +53,7 @@ class Reading:
                 name=name,
                 of=lambda run: self.of(run).scaled(1 / by(run)),
                 laws=(*self.laws, by),
+                units=(*self.units, by),
             )
         known = _of_a_group(by)
         return self._then(name, lambda e, params: e.scaled(1 / known(params)), by)
@@ -60,7 +62,7 @@ class Reading:
         """A number less this one."""
         name = f"{number:g} - {bracketed(self.name)}"
         if self.trend is None:
-            return replace(self, name=name, of=lambda run: number - self.of(run))
+            return replace(self, name=name, of=lambda run: number - self.of(run), fit=None)
         return self._then(name, lambda e, params: number - e)
 
     def _then(self, name: str, change: Callable[..., Estimate], *laws: Law) -> "Reading":
@@ -267,6 +269,27 @@ def plateau(quantity: str) -> Reading:
         return Estimate(after, scatter, n - 1.0, "", apart, apart)
 
     return Reading(f"plateau of {symbol(quantity)}", of, (quantity,))
+
+
+def limit(quantity: str) -> Reading:
+    """The limit of a trace >= 0 that still moves: its last value, and how far that may be off.
+
+    The trace may move as far again as it has over the last decade of ticks; and one that has fallen
+    there by a share of ln 10 / (2 ln t) or more may go to 0, since 1 / ln t falls by twice that. No
+    value from a single tick.
+    """
+
+    def of(run: Run) -> Estimate:
+        t = run.quantities["t"]
+        seen = np.ravel(run.quantities[quantity])[t >= t[-1] / 10]
+        if len(seen) < 2:
+            return Estimate(math.nan, reason="one tick shows no limit")
+        value = float(seen[-1])
+        fallen, risen = float(seen.max()) - value, value - float(seen.min())
+        vanishes = fallen >= seen.max() * math.log(10) / (2 * math.log(t[-1]))
+        return Estimate(value, below=value if vanishes else min(fallen, value), above=risen)
+
+    return Reading(f"limit of {quantity.replace('_', ' ')}", of, (quantity,))
 
 
 def deviation(quantity: str, law: Written, since: Written = 0.0) -> Reading:

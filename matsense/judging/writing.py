@@ -1,6 +1,7 @@
 """The word that a claim is written with, and what can be wrong with one before anything runs."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from matsense.claims import Claim, Source
@@ -76,8 +77,15 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
             if sweep not in known:
                 continue
             for condition in own.hypotheses:
-                if isinstance(condition, Condition) and condition.kind == "setting":
-                    yield from _unknown(f"claim {own.id}, given", condition.test, sweep, known)
+                if isinstance(condition, Condition) and condition.kind != "event":
+                    yield from (
+                        why
+                        for name, why in _unknown(
+                            f"claim {own.id}, given", condition.test, sweep, known
+                        )
+                        # A horizon may be what a finished run recorded: a name like no axis.
+                        if condition.kind == "setting" or get_close_matches(name, known[sweep])
+                    )
             if own.trend is not None:
                 for axis in _axes(own.trend):
                     if axis not in known[sweep]:
@@ -99,11 +107,14 @@ def of_selection(selection: Selection, known: Mapping[str, Any]) -> Iterable[str
             yield f"there is no sweep {sweep!r} ({nearest(sweep, known)})"
             continue
         for test in selection.where:
-            yield from _unknown(f"where {test.formula!r}", test, sweep, known)
+            yield from (why for _, why in _unknown(f"where {test.formula!r}", test, sweep, known))
 
 
-def _unknown(where: str, test: Law, sweep: str, known: Mapping[str, Any]) -> Iterable[str]:
-    """Names that a test on parameters asks for and a sweep does not have."""
+def _unknown(
+    where: str, test: Law, sweep: str, known: Mapping[str, Any]
+) -> Iterable[tuple[str, str]]:
+    """Names that a test on parameters asks for and a sweep does not have, and what is said."""
     for name in test.names:
         if name not in known[sweep] and name != "seed":
-            yield f"{where}: sweep {sweep} has no axis {name!r} ({nearest(name, known[sweep])})"
+            remedy = nearest(name, known[sweep])
+            yield name, f"{where}: sweep {sweep} has no axis {name!r} ({remedy})"

@@ -61,6 +61,11 @@ class Attention:
         """opt_i, the token of the largest score."""
         return jnp.argmax(self.scores, axis=1)
 
+    @property
+    def zero(self) -> Float[Array, "d d"]:
+        """W = 0, uniform attention, in the precision of the instance."""
+        return jnp.zeros_like(self.X, shape=2 * self.X.shape[2:])
+
     def logits(self, W: Float[Array, "d d"]) -> Float[Array, "n T"]:
         """X_i W z_i, one row an input."""
         return jnp.einsum("itd,di->it", self.X, W @ self.z.T)
@@ -152,7 +157,7 @@ def draw(
     queries: Queries = "cross",
     head: Head = "linear",
     loss: str = "logistic",
-    equal: bool = False,
+    equal: bool | int = False,
 ) -> Attention:
     """The authors' generator (recalled): v, tokens and queries uniform on the unit sphere of R^d,
     fair labels; queries "self": z_i = x_i1. "gaussian" tokens and queries have N(0, 1/d) entries.
@@ -198,6 +203,28 @@ def permuted(problem: Attention) -> Attention:
 
     Scores are Y_i times what the head makes of a token, so they change sign with the label.
     """
-    Y = jnp.roll(problem.Y, 1)
-    scores = problem.scores * (problem.Y * Y)[:, None]
-    return Attention(problem.X, problem.z, Y, scores, problem.loss, problem.head)
+    X, z, Y, scores = map(jnp.asarray, (problem.X, problem.z, problem.Y, problem.scores))
+    moved = jnp.roll(Y, 1)
+    scores = scores * (Y * moved)[:, None]
+    return Attention(X, z, moved, scores, problem.loss, problem.head)
+
+
+def without(problem: Attention, left: int | Int[Array, ""]) -> Attention:
+    """The instance with one input left out."""
+    n = problem.X.shape[0]
+    rest = (left + 1 + jnp.arange(n - 1)) % n
+    X, z, Y, scores = (a[rest] for a in (problem.X, problem.z, problem.Y, problem.scores))
+    return Attention(X, z, Y, scores, problem.loss, problem.head)
+
+
+def random_choice(
+    problem: Attention, key: PRNGKeyArray, share: float | Float[Array, ""]
+) -> Int[Array, " n"]:
+    """A token of each input: its best one with probability `share`, any (that one too) otherwise.
+
+    With `share` 1 all are the best, with 0 all are drawn uniformly.
+    """
+    n, T = problem.scores.shape
+    coin, token = jax.random.uniform(key, (2, n))
+    drawn = jnp.floor(token * T).astype(problem.best.dtype)
+    return jnp.where(coin < share, problem.best, drawn)

@@ -37,3 +37,13 @@ def max_margin_ngd(problem: Attention, choice: Int[Array, " n"], eta: float = 0.
         return W + eta * unit(jnp.einsum("it,itd->id", moved, problem.X).T @ problem.z)
 
     return Solver(init, step)
+
+
+def max_margin_direction(
+    problem: Attention, choice: Int[Array, " n"], steps: int
+) -> Float[Array, "d d"]:
+    """About W_a of a token choice: the direction after so many steps of `max_margin_ngd` from 0,
+    scaled to a least margin of 1.
+    """
+    W = jax.lax.fori_loop(0, steps, max_margin_ngd(problem, choice).step, problem.zero)
+    return W / jnp.min(margins(problem, W, choice))

@@ -40,9 +40,22 @@ Matrix = Float[np.ndarray, "d d"]
 EXPONENT = 2.0
 
 
-def misalignment(A: Matrix, B: Matrix) -> float:
+def misalignment(
+    A: Float[np.ndarray, "*runs d d"], B: Float[np.ndarray, "*#runs d d"]
+) -> Float[np.ndarray, "*runs"]:
     """1 - <A, B> / (||A|| ||B||), without cancellation: half the squared distance of the units."""
-    return float(np.sum((A / np.linalg.norm(A) - B / np.linalg.norm(B)) ** 2) / 2)
+    apart = A / _norm(A) - B / _norm(B)
+    return np.asarray(np.sum(apart**2, axis=(-2, -1)) / 2)
+
+
+def _norm(A: Float[np.ndarray, "*runs d d"]) -> Float[np.ndarray, "*runs 1 1"]:
+    return np.linalg.norm(A, axis=(-2, -1), keepdims=True)
+
+
+def cosine(A: Float[np.ndarray, "runs d d"], B: Matrix) -> Float[np.ndarray, " runs"]:
+    """<A, B> / (||A|| ||B||), 0 for a zero A, which has no angle with anything."""
+    along, length = np.tensordot(A, B), np.linalg.norm(A, axis=(1, 2)) * np.linalg.norm(B)
+    return np.divide(along, length, out=np.zeros_like(along), where=length > 0)
 
 
 def ngd_speed(eta: float) -> float:

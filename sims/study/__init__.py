@@ -7,6 +7,7 @@ from matsense.judging.readings import (
     exponent,
     final,
     first_passage,
+    limit,
     pace,
     plateau,
     rate,
@@ -39,7 +40,7 @@ from sims.study.writing import paper, sweep
 __all__ = [
     "Axes", "Params", "Point", "Study", "Sweep", "against", "along", "available", "by_hand",
     "claim", "deviation", "digest", "exponent", "final", "first_passage", "given", "grid_of",
-    "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "load",
-    "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded", "rise",
-    "runs", "shares", "sweep", "trace", "traces", "unnamed",
+    "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "limit",
+    "load", "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded",
+    "rise", "runs", "shares", "sweep", "trace", "traces", "unnamed",
 ]  # fmt: skip

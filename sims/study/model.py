@@ -22,7 +22,7 @@ from matsense.rates import Fit
 from sims import own_code, studies
 from sims.jitted import by_name
 from sims.names import Names
-from sims.ranges import Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
+from sims.ranges import STEPS, Broken, Fits, Range, Ranges, Rule, Words, against, assumed, outside
 from sims.words import shown
 
 Axes = Mapping[str, tuple[Any, ...]]
@@ -39,11 +39,12 @@ class Sweep:
     they may be sizes) and `lane` (numbers that ride along on one instance, traced). `padded` maps
     a run's parameters to further static sizes, such as the width that its rank is padded to.
     `after(instance, quantities, **params) -> quantities` is an optional stage on the host, run
-    by run in the same worker; what it returns is what is stored. It may raise
-    `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as such.
+    by run in the same worker; what it returns, arrays or plain numbers, is what is stored. It may
+    raise `matsense.errors.Excluded` for a run that no claim is about: it is stored and counted as
+    such.
     `ranges` says what each axis may be (`sims.ranges`), `rules` what must hold between axes; a rule
     is about those sweeps that have all axes that it names. Of an axis without a range the values
-    that are listed tell what it may be.
+    that are listed tell what it may be, and the horizon's are steps.
 
     `tiny` are the values of the smallest grid: one point that runs in a moment.
     `horizon` names the static parameter that a trial's time grows with, for estimates of it.
@@ -61,7 +62,7 @@ class Sweep:
     instance: Axes = field(default_factory=dict)
     lane: Axes = field(default_factory=dict)
     padded: Mapping[str, Callable[..., int]] = field(default_factory=dict)
-    after: Callable[..., dict[str, np.ndarray]] | None = None
+    after: Callable[..., dict[str, Any]] | None = None
     ranges: Ranges = field(default_factory=dict)
     rules: Sequence[Rule | Fits] = ()
     seeds: int = 10
@@ -87,7 +88,8 @@ class Sweep:
     def range_of(self, axis: str) -> Range | Words:
         """What an axis may be."""
         listed = (*self.axes[axis], *self.quick.get(axis, ()))
-        return self.ranges.get(axis) or assumed(listed)
+        counted = axis == self.horizon and all(isinstance(value, int) for value in listed)
+        return self.ranges.get(axis) or (STEPS if counted else assumed(listed))
 
     def broken(self) -> Broken | None:
         """Values of this very grid that cannot be, if there are any."""
@@ -136,12 +138,13 @@ class Study:
         for sweep in self.sweeps:
             asked = {
                 name
-                for function in (sweep.problem, sweep.trial, *sweep.padded.values())
+                for function in (sweep.problem, sweep.trial, sweep.after, *sweep.padded.values())
+                if function is not None
                 for name in inspect.signature(function).parameters
             }
             unused = set(sweep.axes) - asked
             if unused:
-                raise ValueError(f"{sweep.name}: neither problem nor trial names axes {unused}")
+                raise ValueError(f"{sweep.name}: no problem, trial or stage names axes {unused}")
             for own in (sweep, sweep.with_axes(sweep.quick), sweep.with_axes(sweep.tiny)):
                 if broken := own.broken():
                     values = ", ".join(f"{axis}={value}" for axis, value in broken.values.items())

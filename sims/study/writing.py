@@ -1,6 +1,7 @@
 """The words that a study is written with: a sweep and a study, checked before anything runs."""
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,7 +36,7 @@ def sweep(
     quick: Mapping[str, Axis] | None = None,
     tiny: Mapping[str, Axis] | None = None,
     quick_seeds: int = 3,
-    after: Callable[..., dict[str, np.ndarray]] | None = None,
+    after: Callable[..., dict[str, Any]] | None = None,
     ranges: Ranges | None = None,
     rules: Sequence[Rule | Fits | str] = (),
     instances_wide: int = 5,
@@ -158,7 +159,7 @@ def paper(
     claims: Sequence[Claim],
     panels: Sequence[Panel] = (),
     draw: Callable[..., Any] | None = None,
-    further: Mapping[str, Callable[..., Any]] | None = None,
+    further: Mapping[str, Sequence[Panel]] | None = None,
 ) -> Study:
     """A paper as a study: its sweeps, its claims, and the panels of its figure.
 
@@ -166,14 +167,15 @@ def paper(
 
     The law of each run in rates.csv is that which the first claim about its sweep reads, beside
     what this claim predicts of it. `panels` are data (`sims.figures.panels`); `draw` takes their
-    place with a figure that is drawn by hand.
+    place with a figure that is drawn by hand; `further` are figures beside it, by their names.
 
     Raises ValueError for what cannot be, all of it, with the claim, the sweep or the panel named
     and the nearest right word.
     """
     known = {own.name: {**own.axes, **own.padded} for own in sweeps}
     wrong = list(mistakes(claims, known))
-    for panel in panels:
+    more = further or {}
+    for panel in (*panels, *itertools.chain(*more.values())):
         wrong += [f"panel {panel.title!r}: {why}" for why in panel.mistakes(known)]
     wrong += [] if wrong else _empty(sweeps, claims)
     if wrong:
@@ -189,8 +191,9 @@ def paper(
 
     def predicted(run: Run) -> float:
         for own in claims:
-            if own.sense == "equals" and callable(own.target) and _per_run(own, run):
-                return float(own.target(run))
+            if own.sense == "equals" and _per_run(own, run):
+                goal = own.target(run) if callable(own.target) else own.target
+                return float(goal * math.prod(unit(run) for unit in own.answer.reading.units))
         return math.nan
 
     return Study(
@@ -202,7 +205,7 @@ def paper(
         draw or drawn(title, authors, panels),
         fit,
         predicted,
-        further or {},
+        {name: drawn(f"{title}: {name}", authors, own) for name, own in more.items()},
     )
 
 

@@ -16,7 +16,7 @@ def trace(
     step: Callable[..., Any],
     start: Any,
     steps: int,
-    record: Mapping[str, Callable[[Any], Array]],
+    record: Mapping[str, Callable[[Any], Array]] | Callable[[Any], dict[str, Array]],
     *,
     key: PRNGKeyArray | None = None,
     chains: int = 1,
@@ -25,7 +25,8 @@ def trace(
     ticks: Ticks | None = None,
     last: Callable[[Any], dict[str, Array]] = lambda state: {},
 ) -> dict[str, Array]:
-    """Runs `step(t, state)` from `start` and records functions of the state at the ticks.
+    """Runs `step(t, state)` from `start` and records functions of the state at the ticks: named
+    ones, or one that returns named arrays.
 
     A step that takes a third argument is given a fresh key at each t, folded from `key`. With
     `chains` the mean of that many independent repetitions is recorded: each has its own keys, and
@@ -41,12 +42,14 @@ def trace(
         raise ValueError("step(t, state, key) asks for a key: give key=")
     if chains > 1 and not draws:
         raise ValueError(f"{chains} chains of a step that draws nothing are alike: give chains=1")
-    if "t" in record:
+    if not callable(record) and "t" in record:
         raise ValueError('"t" are the ticks: call the quantity otherwise')
     at = log_ticks(steps, per_decade) if every is None else linear_ticks(steps, every)
     at = at if ticks is None else ticks
 
     def seen(state: Any) -> dict[str, Array]:
+        if callable(record):
+            return record(state)
         return {name: function(state) for name, function in record.items()}
 
     def chain(own: Any) -> dict[str, Array]:

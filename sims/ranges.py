@@ -169,9 +169,7 @@ def as_rules(listed: Sequence["Rule | Fits | str"]) -> tuple[Rule | Fits, ...]:
 
     Raises ValueError for a text that is no expression.
     """
-    return tuple(
-        Rule(item, Expression(item)) if isinstance(item, str) else item for item in listed
-    )
+    return tuple(Rule(item, Expression(item)) if isinstance(item, str) else item for item in listed)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ def test_the_signal_grows_in_about_the_time_that_the_horizons_allow_for(
 
 def test_a_condition_number_other_than_1_at_rank_1_is_refused() -> None:
     grid(study, False, None, ["r=1", "kappa=1"])
-    with pytest.raises(InvalidInput, match=r"^r=1, kappa=3\.0, .* give for example .*kappa=1"):
+    with pytest.raises(InvalidInput, match=r"^kappa=3\.0, r=1, .* give for example kappa=1"):
         grid(study, False, None, ["r=1", "kappa=3.0"])
 
 

@@ -37,28 +37,30 @@ def unseen(test: Law, run: Run) -> bool:
     )
 
 
-def given(words: str, test: Test | None = None) -> Condition:
-    """A hypothesis on a run's parameters: an expression, or words and a test.
+def given(words: str | Law, test: Test | None = None) -> Condition:
+    """A hypothesis on a run's parameters: an expression, words and a test, or a law that says what
+    it asks for.
 
     The test is an expression too, or a function of what it asks for by name. Raises ValueError for
     a text that is no expression.
     """
-    return Condition(words, law(words, test))
+    own = words if isinstance(words, Law) else law(words, test)
+    return Condition(own.formula, own)
 
 
-def lasting(words: str, test: Test | None = None) -> Condition:
+def lasting(words: str | Law, test: Test | None = None) -> Condition:
     """A hypothesis that a run is long enough to tell, by its parameters or by what it recorded."""
     return replace(given(words, test), kind="horizon")
 
 
-def happened(words: str, test: Test | None = None) -> Condition:
+def happened(words: str | Law, test: Test | None = None) -> Condition:
     """A hypothesis on what a run recorded."""
     return replace(given(words, test), kind="event")
 
 
-def as_conditions(listed: Iterable["str | Condition"]) -> tuple[Condition, ...]:
-    """Hypotheses as they are written: expressions stand for themselves."""
-    return tuple(given(item) if isinstance(item, str) else item for item in listed)
+def as_conditions(listed: Iterable["str | Law | Condition"]) -> tuple[Condition, ...]:
+    """Hypotheses as they are written: expressions and laws stand for themselves."""
+    return tuple(item if isinstance(item, Condition) else given(item) for item in listed)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def null_block(
 
 
 def null_block_curve(
-    s0: Float[Array, " width"], eta: Scalar, t: Float[Array, " ticks"]
+    s0: Float[Array | np.ndarray, " width"], eta: Scalar, t: Float[Array | np.ndarray, " ticks"]
 ) -> Float[Array, " ticks"]:
     """sym-over: e_t -> sum_i (1 / (1/s_{0,i}^2 + 2 eta t))^2 once the signal has converged.
 
@@ -263,7 +263,7 @@ def approach(
 
 
 def finite_sample_factor(
-    n: int, excess: int, m: float | Float[Array, "..."]
+    n: int, excess: int, m: int | float | Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """(1 - sqrt(n (k - r) / m))^2, by which m measurements multiply the asym-over rate.
 

@@ -15,7 +15,7 @@ from matsense.judging.conditions import Selection
 from matsense.judging.writing import mistakes
 from matsense.rates import Fit
 from sims.figures.panels import Panel, drawn
-from sims.ranges import STEPS, Fits, Ranges, Rule, as_rules
+from sims.ranges import Fits, Ranges, Rule, as_rules
 from sims.study.model import Study, Sweep, unnamed
 
 # Numbers that ride along fill the vector registers of one core in eights.
@@ -85,7 +85,6 @@ def sweep(
     else:
         small = _replaced(f"sweep {name}, quick", quick, listed)
     steps = {horizon: (min(FEW_STEPS, *listed[horizon]),)} if _counts(listed, horizon) else {}
-    steps_of_it = {horizon: STEPS} if steps else {}
     least = {axis: small.get(axis, values)[:1] for axis, values in listed.items()}
     own = {} if tiny is None else _replaced(f"sweep {name}, tiny", tiny, listed)
     return Sweep(
@@ -95,7 +94,7 @@ def sweep(
         **groups,
         padded=derived,
         after=after,
-        ranges={**steps_of_it, **(ranges or {})},
+        ranges=ranges or {},
         rules=as_rules(rules),
         seeds=seeds,
         quick=small,

@@ -409,6 +409,13 @@ def test_a_horizon_may_be_what_a_run_recorded_and_a_setting_may_not() -> None:
         study(one(given=("norm > 5",)))
 
 
+def test_what_did_not_happen_in_a_run_that_did_not_finish_is_not_held_against_it() -> None:
+    there = happened("the limit exists", lambda limit=None: limit is not None)
+    assert there.holds(run_with(limit=np.array(1.0)))
+    assert not there.holds(run_with())
+    assert there.holds(run_with(status="failed"))
+
+
 def test_panels_of_further_figures_are_checked_and_drawn() -> None:
     panel = traces("e", of=runs("s"))
     built = study(one(), further={"more": (panel,)})

@@ -10,6 +10,9 @@ from matsense.judging.conditions import Condition, Selection, as_conditions
 from matsense.judging.laws import Law
 from matsense.judging.readings import Comparison
 
+# From this likeness on a name is taken for an axis that was mistyped (one letter of five).
+TYPED = 0.75
+
 
 def claim(
     id: str,
@@ -84,7 +87,8 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
                             f"claim {own.id}, given", condition.test, sweep, known
                         )
                         # A horizon may be what a finished run recorded: a name like no axis.
-                        if condition.kind == "setting" or get_close_matches(name, known[sweep])
+                        if condition.kind == "setting"
+                        or get_close_matches(name, known[sweep], cutoff=TYPED)
                     )
             if own.trend is not None:
                 for axis in _axes(own.trend):

@@ -22,7 +22,7 @@ from matsense.solvers.attention_polyak import attention_polyak
 from matsense.solvers.max_margin import max_margin_direction
 from matsense.theory import attention as theory
 from matsense.theory.attention import misalignment
-from sims.ranges import Fits, Rule, one_of, real, switch, whole
+from sims.ranges import Fits, Ranges, Rule, one_of, real, switch, whole
 from sims.study import sweep, trace
 
 Seen = dict[str, Array]
@@ -213,7 +213,7 @@ def equal_descent(instance: Attention, found: Stored) -> Stored:
     stored, (zeroth, first, *_, W) = descent(instance, found), found["W"]
     stored["first_margin"] = theory.first_step_margin(X, z, best, first - zeroth)
     sets = svm_traps.every(X, z, best)
-    norm = np.linalg.norm(W)
+    norm = float(np.linalg.norm(W))
     stored["lag"] = max((S.lag for S in sets), default=-FARTHEST)
     stored["undecided"] = min((S.undecided(norm) for S in sets), default=FARTHEST)
     inside = found["kept"][-1] == best
@@ -314,7 +314,7 @@ def token_sets(instance: Attention, found: Stored, sets: int) -> Stored:
 # The grids; `permuted`, `anywhere` and `autograd` are controls.
 
 length = partial(real, least=1e-100, most=1e100, why="norms that grow by it are squared")
-RANGES = {
+RANGES: Ranges = {
     "T": whole("the number of tokens of an input, of which one is chosen,", 2),
     "tokens": one_of("the law of the tokens", ("sphere", "gaussian")),
     "eta": length("a step size"),
@@ -326,8 +326,11 @@ RANGES = {
     "equal": switch("equal scores"),
     "choice": whole("the number of a choice", 0, 2**32 - 1, "it is folded into a key"),
 }
-FEW = {**RANGES, "n": whole("the number of inputs", 1, 10, "2^n sets are tried as traps")}
-SEVERAL = {**RANGES, "n": whole("the number of inputs", 2, why="one is left out of several")}
+FEW: Ranges = {**RANGES, "n": whole("the number of inputs", 1, 10, "2^n sets are tried as traps")}
+SEVERAL: Ranges = {
+    **RANGES,
+    "n": whole("the number of inputs", 2, why="one is left out of several"),
+}
 RULES = (
     Rule("K and Q have at most d columns, m <= d", lambda m, d: m <= d),
     Rule("the first look is not the last, first <= steps", lambda first, steps: first <= steps),

@@ -21,6 +21,7 @@ from matsense.judge import Verdict, judge
 from sims import report, signals
 from sims.drawing import rendered, state_precision, style
 from sims.failures import doing
+from sims.figures import evidence
 from sims.files import about, stage, sync
 from sims.precision import Precision
 from sims.stopwatch import Stopwatch
@@ -36,29 +37,35 @@ def conclude(
     precision: Precision,
     origin: dict[str, Any],
     watch: Stopwatch,
-) -> tuple[list[Verdict], dict[str, bytes]]:
-    """Judges and draws: the verdicts, and the files of the conclusion by name. Writes nothing."""
+) -> tuple[list[Verdict], dict[str, bytes], list[str]]:
+    """Judges and draws: the verdicts, the files of the conclusion by name, and what could not be
+    drawn. Writes nothing.
+    """
     with watch.part("judge"):
         verdicts = []
         for claim in study.claims:
             with _asked_of(f"judging {claim.id}"):
-                verdicts.append(judge(claim, runs))
+                verdicts.append(judge(evidence.remembering(claim), runs))
         digest = grid_digest(name, precision, runs, verdicts)
         with _asked_of("fitting the runs for rates.csv"):
             rates = report.rates_csv(study, runs, digest).encode()
         judged = report.verdict_json(name, study, verdicts, str(precision), digest).encode()
-    files = {}
+    files: dict[str, bytes] = {}
+    notices: list[str] = []
     with watch.part("draw"), style():
         for stem, draw in {"figure": study.draw, **study.further}.items():
             with _asked_of(f"drawing {stem}"):
                 figure = draw(runs, verdicts)
+                notices += getattr(figure, "notices", ())
                 if not precision.is_default:
                     state_precision(figure, str(precision))
                 for suffix, content in rendered(figure, digest).items():
                     files[stem + suffix] = content
+        with _asked_of("drawing the evidence"):
+            files["evidence.pdf"] = evidence.pages(verdicts, runs, digest)
     source = {**origin, "seconds": watch.report(), "grid_digest": digest}
     files["provenance.json"] = report.dump(source).encode()
-    return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}
+    return verdicts, {**files, "rates.csv": rates, "verdict.json": judged}, notices
 
 
 @contextlib.contextmanager

@@ -222,20 +222,13 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
         left = values - np.array([e.below for e in found], dtype=float)
         right = values + np.array([e.above for e in found], dtype=float)
         height = row + rng.uniform(-0.28, 0.28, len(found))
-        known = np.isfinite(left) & np.isfinite(right)
         for covered, shape, tint in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
             label = "judged" if covered else "outside the\nhypotheses"
-            style: Any = {"color": tint, "markersize": 2, "alpha": 0.6}
             mine = np.isfinite(values) & (inside == covered)
-            ax.hlines(
-                height[mine & known], left[mine & known], right[mine & known], color=tint,
-                linewidth=0.4, alpha=0.6,
+            readings(
+                ax, height[mine], values[mine], left[mine], right[mine], shape, tint,
+                "" if names else label,
             )  # fmt: skip
-            here = mine & known
-            ax.plot(values[here], height[here], shape, **style, label="" if names else label)
-            for head, known_end, open_end in ((">", left, right), ("<", right, left)):
-                here = mine & np.isfinite(known_end) & ~np.isfinite(open_end)
-                ax.plot(known_end[here], height[here], head, **{**style, "markersize": 3})
         low, high = 1 - claim.tolerance, 1 + claim.tolerance
         label = "" if names else "tolerance"
         ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)
@@ -244,6 +237,29 @@ def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
     # In two lines, since long names would push a whole column of panels aside.
     ax.set_yticks(range(len(names)), [name.replace("/", "/\n") for name in names])
     ax.invert_yaxis()
+
+
+def readings(
+    ax: Axes,
+    y: np.ndarray,
+    values: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    shape: str,
+    tint: str,
+    label: str = "",
+) -> None:
+    """Numbers as points at the heights `y`, with lines as far as they may lie on either side.
+
+    One that is known from one side is an arrowhead at its known end.
+    """
+    known = np.isfinite(left) & np.isfinite(right)
+    ax.hlines(y[known], left[known], right[known], color=tint, linewidth=0.4, alpha=0.6)
+    style: Any = {"color": tint, "markersize": 2, "alpha": 0.6}
+    ax.plot(values[known], y[known], shape, **style, label=label)
+    for head, known_end, open_end in ((">", left, right), ("<", right, left)):
+        here = np.isfinite(known_end) & ~np.isfinite(open_end)
+        ax.plot(known_end[here], y[here], head, **{**style, "markersize": 3})
 
 
 @style()

@@ -180,12 +180,12 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices, incomplete)
             return 3
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
-        judged, files = conclude(args.study, study, runs, precision, origin, watch)
+        judged, files, undrawn = conclude(args.study, study, runs, precision, origin, watch)
         with doing("writing the results"), signals.held():
             remove_abandoned(folder)
             refusal = replace_together(folder, files)
             verdicts = judged
-        say(console, *pool.notices, *store.notices, refusal)
+        say(console, *pool.notices, *store.notices, *undrawn, refusal)
         report.print_table(console, study, verdicts)
         report.print_failures(console, runs)
         say(console, f"{folder}/{', '.join(files)} ({watch.sentence()})")

@@ -237,7 +237,8 @@ def test_one_new_file_makes_a_study(tree: Path) -> None:
     assert "6 to run" in first.stdout
     assert "consistent" in first.stdout
     folder = tree / "figures" / "toy"
-    names = {"figure.png", "figure.pdf", "verdict.json", "rates.csv", "provenance.json", "runs"}
+    names = {"figure.png", "figure.pdf", "evidence.pdf", "verdict.json", "rates.csv"}
+    names |= {"provenance.json", "runs"}
     assert {p.name for p in folder.iterdir()} == names
     verdict = json.loads((folder / "verdict.json").read_text())["claims"][0]
     assert verdict["verdict"] == "consistent"

@@ -13,7 +13,9 @@ from sims import conclusion
 from sims.conclusion import replace_together
 from tests import children, toy
 
-NAMES = {"verdict.json", "rates.csv", "figure.png", "figure.pdf", "provenance.json"}
+NAMES = {
+    "verdict.json", "rates.csv", "figure.png", "figure.pdf", "evidence.pdf", "provenance.json",
+}  # fmt: skip
 
 
 def digests(folder: Path) -> list[str]:
@@ -22,11 +24,16 @@ def digests(folder: Path) -> list[str]:
         (in_rates,) = {row["grid_digest"] for row in csv.DictReader(file)}
     with Image.open(folder / "figure.png") as image:
         in_png = image.info["grid_digest"]
-    (in_pdf,) = re.findall(rb"grid_digest=(\w+)", (folder / "figure.pdf").read_bytes())
+    in_pdfs = [
+        found.decode()
+        for name in ("figure.pdf", "evidence.pdf")
+        for found in re.findall(rb"grid_digest=(\w+)", (folder / name).read_bytes())
+    ]
+    assert len(in_pdfs) == 2
     told = [
         json.loads((folder / f"{n}.json").read_text("utf-8")) for n in ("verdict", "provenance")
     ]
-    return [in_rates, in_png, in_pdf.decode(), *(one["grid_digest"] for one in told)]
+    return [in_rates, in_png, *in_pdfs, *(one["grid_digest"] for one in told)]
 
 
 @pytest.fixture(scope="module")

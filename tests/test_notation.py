@@ -82,6 +82,7 @@ def test_a_page_shows_what_it_is_given_and_obeys_nothing() -> None:
         ("the rate of $R^2$", "the rate of $R^2$"),
         ("squared_error", "squared error"),
         ("0.5", "0.5"),
+        ("1e-07", "$10^{-7}$"),
         ("exact rate", "exact rate"),
     ],
 )

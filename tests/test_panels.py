@@ -41,7 +41,10 @@ def test_traces_are_medians_and_a_law_is_a_line() -> None:
     assert y == pytest.approx(3 * np.exp(-0.1 * t) * 1.01)  # the median over the seeds
     assert any(np.allclose(xy[:, 1], 4 * np.exp(-0.1 * xy[:, 0])) for xy in lines(found))
     labels = [text.get_text() for text in found.axes[0].get_legend().get_texts()]
-    assert labels[:2] == ["$k$ = 3", "$k$ = 4"]
+    assert labels[:2] == [
+        "$k$\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3",
+        "$k$\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}4",
+    ]
 
 
 def test_runs_of_other_ticks_stand_in_one_series() -> None:
@@ -56,6 +59,12 @@ def test_a_law_stands_between_the_values_of_an_axis() -> None:
     (curve,) = lines(figure(panel))[-1:]
     assert len(curve) > 20
     assert np.allclose(curve[:, 1], curve[:, 0] ** 2)
+
+
+def test_a_law_of_all_series_is_one_line_and_otherwise_one_for_each() -> None:
+    for law, count in (("1e-9 * alpha", 1), ("1e-9 * k * alpha", 2)):
+        panel = along("alpha", final("error"), of=runs("first"), by="k", law=law)
+        assert len([xy for xy in lines(figure(panel)) if len(xy) > 20]) == count, law
 
 
 def test_a_trend_is_drawn_where_its_groups_stand() -> None:
@@ -96,7 +105,9 @@ def test_a_panel_that_fails_costs_itself() -> None:
         raise KeyError("nowhere")
 
     found = figure(by_hand("mine", broken), along("alpha", final("error"), of=runs("first")))
-    assert "KeyError: 'nowhere' (test_panels.py line" in found.axes[0].texts[0].get_text()
+    assert "KeyError: 'nowhere'" in found.axes[0].texts[0].get_text()
+    (notice,) = found.notices  # type: ignore[attr-defined]
+    assert notice.startswith("panel (a) mine: KeyError: 'nowhere' (test_panels.py line")
     assert found.axes[1].containers
 
 

@@ -57,7 +57,8 @@ def sentence(formula: str) -> str:
     if "\\" not in formula:
         try:
             tree = ast.parse(formula.strip(), mode="eval").body
-            return formula if isinstance(tree, ast.Constant) else _joined(tree)
+            plain = isinstance(tree, ast.Constant) and "e" not in formula
+            return formula if plain else _joined(tree)
         except (SyntaxError, ValueError, TypeError):
             pass  # it is no expression
     if "\\" not in formula and re.search(r"[A-Za-z]{2,} +\w", formula):
@@ -87,8 +88,8 @@ def _joined(tree: ast.expr) -> str:
 def _latex(tree: ast.expr, around: int = 0) -> str:
     """The LaTeX of arithmetic; raises TypeError for what has none."""
     match tree:
-        case ast.Constant(str()):
-            return rf"\mathrm{{{tree.value}}}".replace("_", r"\_").replace(" ", r"\ ")
+        case ast.Constant(str(text)):
+            return rf"\mathrm{{{text}}}".replace("_", r"\_").replace(" ", r"\ ")
         case ast.Constant():
             return _number(tree.value)
         case ast.Name():
@@ -97,17 +98,17 @@ def _latex(tree: ast.expr, around: int = 0) -> str:
         case ast.Tuple():
             return r"\{" + ", ".join(map(_latex, tree.elts)) + r"\}"
         case ast.UnaryOp(ast.USub()):
-            text = f"-{_latex(tree.operand, 3)}"
-            return f"({text})" if around > 1 else text
+            less = f"-{_latex(tree.operand, 3)}"
+            return f"({less})" if around > 1 else less
         case ast.Compare():
-            text = _latex(tree.left, 1)
+            chain = _latex(tree.left, 1)
             for sign, part in zip(tree.ops, tree.comparators, strict=True):
-                text += f" {SIGNS[type(sign)]} {_latex(part, 1)}"
-            return text
+                chain += f" {SIGNS[type(sign)]} {_latex(part, 1)}"
+            return chain
         case ast.BinOp():
             own_binding = BINDS[type(tree.op)]
-            text = _operation(tree, own_binding)
-            return f"({text})" if own_binding < around else text
+            whole = _operation(tree, own_binding)
+            return f"({whole})" if own_binding < around else whole
         case ast.Call(ast.Name("sqrt")):
             return rf"\sqrt{{{_latex(tree.args[0])}}}"
         case ast.Call(ast.Name("abs")):

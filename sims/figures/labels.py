@@ -22,8 +22,12 @@ def number(value: Any) -> str:
 
 
 def setting(axis: str, value: Any) -> str:
-    """`axis = value`; a text alone says what it is."""
-    return number(value) if isinstance(value, str) else f"{symbol(axis)} = {number(value)}"
+    """`axis = value`, which no line breaks; a text alone says what it is."""
+    return (
+        number(value)
+        if isinstance(value, str)
+        else f"{symbol(axis)}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{number(value)}"
+    )
 
 
 def constants(params: Iterable[Mapping[str, Any]], but: Iterable[str]) -> str:

@@ -95,6 +95,18 @@ def mathtext(sentence: str) -> str:
     return text
 
 
+def wrapped(sentence: str, width: int) -> list[str]:
+    """The sentence for matplotlib in lines of about so many letters; mathematics is not broken."""
+    lines: list[str] = []
+    for word in re.findall(r"(?:\\\$|\$(?:\\\$|[^$])*\$|[^ \n$]|\$)+", sentence):
+        both = f"{lines[-1]} {word}" if lines else word
+        if lines and len(plain(both)) <= width:
+            lines[-1] = both
+        else:
+            lines.append(word)
+    return [mathtext(line) for line in lines]
+
+
 def _drawable(latex: str) -> str:
     """What matplotlib knows under another name."""
     latex = re.sub(r"\\(text|operatorname|mathsf|mathtt)\b", r"\\mathrm", latex)

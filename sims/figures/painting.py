@@ -19,7 +19,7 @@ from matsense.shares import share
 from sims import drawing
 from sims.figures import series
 from sims.figures.labels import constants
-from sims.figures.notation import mathtext
+from sims.figures.notation import mathtext, plain, wrapped
 from sims.figures.series import Series
 
 if TYPE_CHECKING:
@@ -30,28 +30,59 @@ DASHES = ("-", "--", ":", "-.")
 # Plain ticks at the values of an axis up to so many.
 FEW = 8
 # The line under a title: its height in points, the letters that fit, the mark that it bears.
-NOTE, WIDE, GID = 8, 90, "under the title"
+NOTE, WIDE, GID = 9, 52, "under the title"
+TITLE = 44  # letters of a line of a title
+WIDTH, HEIGHT = 3.25, 2.7  # of a panel in inches: a column
+INSIDE, TWICE = 5, 10  # series that a legend inside can name, and in two columns
 Curve = tuple[np.ndarray, np.ndarray]
+
+
+class Sheet(Figure):
+    """A figure of panels, and what became of those that could not be drawn."""
+
+    notices: tuple[str, ...] = ()
 
 
 def sheet(
     title: str, panels: Sequence["Panel"], runs: Sequence[Run], verdicts: Sequence[Verdict]
-) -> Figure:
+) -> Sheet:
     """The panels side by side; one that fails says so in its place, and costs no other."""
     columns = max(min(len(panels), COLUMNS), 1)
     rows = max(-(-len(panels) // columns), 1)
-    figure, axes = drawing.canvas(rows, columns, title)
+    figure = Sheet(figsize=(WIDTH * columns, HEIGHT * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     for ax, letter, panel in zip(axes, "abcdefghijklmnopqrstuvwxyz", panels, strict=False):
         try:
             panel.paint(ax, runs, verdicts)
+            _place_legend(ax)
         except Exception as error:
+            why = failure(error)
+            figure.notices += (f"panel ({letter}) {plain(panel.title)}: {why}",)
             ax.clear()
-            ax.text(0.5, 0.5, failure(error), transform=ax.transAxes, ha="center", wrap=True)
-        ax.set_title(f"({letter}) {panel.title}", pad=4 + NOTE * len(_notes(ax)))
-        drawing.legend(ax)
+            ax.set_axis_off()
+            text = "\n".join(textwrap.wrap(f"it could not be drawn: {why}", WIDE - 10))
+            ax.text(0.5, 0.5, text.replace("$", r"\$"), transform=ax.transAxes, ha="center",
+                    va="center", color="0.3", fontsize=7)  # fmt: skip
+        lines = wrapped(f"({letter}) {panel.title}", TITLE)
+        ax.set_title("\n".join(lines), pad=4 + NOTE * len(_notes(ax)))
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     return figure
+
+
+def _place_legend(ax: Axes) -> None:
+    """Inside where there is room for it, beside the panel where there are many series."""
+    handles, _ = ax.get_legend_handles_labels()
+    if not handles or ax.get_legend() is not None:
+        return
+    if len(handles) > TWICE:
+        drawing.legend(ax)
+    else:
+        ax.legend(
+            loc="best", ncols=1 if len(handles) <= INSIDE else 2, handlelength=1.6,
+            labelspacing=0.3, borderaxespad=0.3, columnspacing=0.8,
+        )  # fmt: skip
 
 
 def failure(error: Exception) -> str:
@@ -75,8 +106,8 @@ def failure(error: Exception) -> str:
 def section(ax: Axes, panel: "Section", runs: Sequence[Run]) -> None:
     """Draws the runs of a section."""
     x, y = panel.scales.split()
-    ax.set_xlabel(panel.x)
-    ax.set_ylabel(panel.y)
+    ax.set_xlabel("\n".join(wrapped(panel.x, TITLE)))
+    ax.set_ylabel("\n".join(wrapped(panel.y, TITLE // 2 + 8)))
     about = [run for run in runs if panel.of(run)]
     found = series.chosen(panel.of, panel.by, [run for run in about if run.status == "ok"])
     if not found:
@@ -91,10 +122,10 @@ def section(ax: Axes, panel: "Section", runs: Sequence[Run]) -> None:
         "against": _against,
         "histogram": _histogram,
     }[panel.kind](ax, panel, found)
-    lines = textwrap.wrap(_told(panel, about, found), WIDE)
+    lines = wrapped(_told(panel, about, found), WIDE)
     ax.annotate(
         "\n".join(lines), (0, 1), xytext=(0, 2), xycoords="axes fraction",
-        textcoords="offset points", fontsize=6, color="0.3", va="bottom", gid=GID,
+        textcoords="offset points", fontsize=7, color="0.3", va="bottom", gid=GID, in_layout=False,
     )  # fmt: skip
 
 
@@ -273,7 +304,7 @@ def _one(curves: Sequence[Sequence[Curve]]) -> bool:
         and all(
             len(a[0]) == len(b[0])
             and list(a[0]) == list(b[0])
-            and np.allclose(a[1], b[1], equal_nan=True)
+            and np.allclose(a[1], b[1], rtol=1e-9, atol=0.0, equal_nan=True)
             for a, b in zip(own, first, strict=True)
         )
         for own in curves[1:]

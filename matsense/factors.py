@@ -53,6 +53,11 @@ def columns_below(k: int | Int[Array, ""], width: int) -> Bool[Array, " width"]:
     return jnp.arange(width) < k
 
 
+def padded_width(k: int, n1: int, n2: int) -> int:
+    """Columns of factors of rank k: the next multiple of 8, so that ranks share a compilation."""
+    return min(8 * -(-k // 8), n1, n2)
+
+
 def gaussian_start(
     key: PRNGKeyArray,
     n: int,

@@ -96,20 +96,21 @@ def test_what_an_axis_without_a_range_may_be() -> None:
     assert assumed(["a", "b"]) == Words("it", ("a", "b"))
     assert assumed([3, 4]).admits(1) and not assumed([3, 4]).admits(0)
     assert assumed([0, 1]).admits(0) and not assumed([0, 1]).admits(-1)
-    assert assumed([0.5]).admits(-2.0) and not assumed([0.5]).admits(math.nan)
+    assert assumed([0.5, -1.0]).admits(-2.0) and not assumed([0.5, -1.0]).admits(math.nan)
+    assert assumed([0.5]).admits(1e-9) and not assumed([0.5]).admits(0.0)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"lane": {"k": (3,), "alpha": (0.1, -0.1), "eta": (0.1,)}},
+        {"instance": {"kappa": (0.5,)}},
         {"quick": {"k": (2,)}},
         {"lane": {"k": (51,), "alpha": (0.1,), "eta": (0.1,)}},
     ],
 )
 def test_a_study_with_points_that_cannot_be_is_none(changed: dict[str, Any]) -> None:
     sweep = replace(STUDY.sweeps[0], **changed)
-    with pytest.raises(ValueError, match=r"^symmetric, (alpha=-0\.1|k=2, r=3|k=51, n=50): "):
+    with pytest.raises(ValueError, match=r"^symmetric, (kappa=0\.5|k=2, r=3|k=51, n=50): "):
         replace(STUDY, sweeps=(sweep,))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +12,20 @@ import pytest
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call
 from matsense.judging.claims import Run
+from matsense.judging.conditions import Condition
 from matsense.judging.judge import judge
-from sims.studies.robust_subgm import hypotheses, laws, trials
-from sims.studies.robust_subgm.claims import claims
-from sims.studies.robust_subgm.paper import READ_OFF, SWEEPS, tuned
-from sims.studies.robust_subgm.sweeps import sweeps
+from matsense.theory import robust as theory
+from sims.studies.robust_subgm import study
+from sims.studies.robust_subgm.figure import READ_OFF, SWEEPS, tuned
 from sims.study import Sweep, grid_of
 from sims.sweep import command
+
+CLAIMS = {claim.id: claim for claim in study.claims}
+
+
+def hypothesis(claim: str, word: str) -> Condition:
+    (found,) = [own for own in CLAIMS[claim].hypotheses if word in own.words]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -65,26 +73,29 @@ def a_run(sweep: str = "sensing", error: float = 1e-6, **params: object) -> Run:
 
 def test_what_is_read_off_a_run() -> None:
     run = a_run()
-    assert laws.TIME(run).value == 39  # exp(-0.3 t) <= 1e-5
-    assert laws.over_alpha(run) == pytest.approx(0.01)
-    assert laws.recovered(run) == 1.0
-    assert laws.achieved_exponent(run) == pytest.approx(1.2)
-    assert laws.rebound(run) == 1.0
-    assert hypotheses.group(run.params) == pytest.approx(0.81 * 50)
-    assert laws.as_the_group_says(run) == 1.0
-    assert laws.as_the_group_says(a_run(p=0.9)) == 0.0
-    assert laws.as_the_group_says(a_run(p=0.9, error=1.0)) == 1.0
-    fit = laws.fit(run)
-    assert (fit.law, fit.floor) == ("plateau", pytest.approx(1e-6))
-    assert fit.window[0] == 47
-    assert laws.fit(a_run(error=1e-30)).law == "neither"
-    assert laws.achieved_exponent(a_run(error=2.0)) == 0.0
+    read = {id: float(CLAIMS[id].estimate(run).value) for id in CLAIMS if not run_lacks(id)}
+    assert read["iterations"] == 39  # exp(-0.3 t) <= 1e-5
+    assert read["l1-vs-l2"] == pytest.approx(0.01)
+    assert read["any-noise"] == pytest.approx(1e-4)
+    assert read["any-noise/agree"] == pytest.approx(1.2)
+    assert read["iterations/stays"] == 1.0
+    as_the_group_says = CLAIMS["any-noise/collapse"].estimate
+    assert as_the_group_says(run).value == 1.0  # the group is 0.81 * 50
+    assert as_the_group_says(a_run(p=0.9)).value == 0.0
+    assert as_the_group_says(a_run(p=0.9, error=1.0)).value == 1.0
+    assert CLAIMS["any-noise/agree"].estimate(a_run(error=2.0)).value == 0.0
+
+
+def run_lacks(id: str) -> bool:
+    """Whether a claim reads more than the error."""
+    reading: Any = CLAIMS[id].answer.reading
+    asked = {*reading.quantities, *(name for law in reading.laws for name in law.names)}
+    return not asked <= {"t", "error", *a_run().params}
 
 
 def test_the_papers_values_have_their_runs_and_are_tuned_by_the_median() -> None:
     for axis, printed in READ_OFF.items():
-        sweep = next(sweep for sweep in sweeps if sweep.name == SWEEPS[axis])
-        assert set(printed) <= set(sweep.axes[axis])
+        assert set(printed) <= set(study.sweep(SWEEPS[axis]).axes[axis])
     runs = [a_run(error=e, travel=b) for b, e in ((8.0, 0.5), (8.0, 1e-9), (16.0, 1e-3))]
     assert [run.params["travel"] for run in tuned(runs[1:])] == [8.0]
     assert [run.params["travel"] for run in tuned(runs)] == [16.0]
@@ -119,9 +130,9 @@ def unmoved(sweep: Sweep, settings: dict[str, object]) -> list[Run]:
 @pytest.mark.parametrize("settings", HOPELESS, ids=str)
 def test_runs_that_never_moved_answer_no_claim(settings: dict[str, object]) -> None:
     """Whatever they would have shown; the claims on Q itself have no horizon and no such runs."""
-    trajectories = [sweep for sweep in sweeps if "steps" in sweep.axes]
+    trajectories = [sweep for sweep in study.sweeps if "steps" in sweep.axes]
     runs = [run for sweep in trajectories for run in unmoved(sweep, settings)]
-    concerned = [claim for claim in claims if any(claim.runs(run) for run in runs)]
+    concerned = [claim for claim in study.claims if any(claim.runs(run) for run in runs)]
     assert len(concerned) >= 20
     for claim in concerned:
         verdict = judge(claim, runs)
@@ -134,41 +145,65 @@ def test_runs_that_never_moved_answer_no_claim(settings: dict[str, object]) -> N
 
 def test_the_default_runs_are_inside_the_hypotheses_that_do_not_look_at_them() -> None:
     """Every claim covers points of the default grid by its settings and its horizon alone."""
-    for claim in claims:
+    for claim in study.claims:
         tests = [c for c in claim.hypotheses if c.kind != "event"]
         points = [
-            Run("x", sweep.name, params, 0, "ok") for sweep in sweeps for params in grid_of(sweep)
+            Run("x", sweep.name, params, 0, "ok")
+            for sweep in study.sweeps
+            for params in grid_of(sweep)
         ]
         mine = [run for run in points if claim.runs(run)]
         assert [run for run in mine if all(c.holds(run) for c in tests)], claim.id
 
 
 def test_travel_is_spent_where_a_sum_of_steps_says_so() -> None:
-    p = {"eta": 0.3, "alpha": 1e-4, "budget": 0.65, "kappa": 1.0, "steps": 0}
-    total = hypotheses.travel(p)
+    p: dict[str, Any] = {"eta": 0.3, "alpha": 1e-4, "budget": 0.65, "kappa": 1.0}
+    total = float(theory.travel_budget(0.65, 1.0, 1e-4))
     rho = 1 - 0.3 / total
-    made = np.cumsum(0.3 * rho ** np.arange(2000))
+    made = np.cumsum(0.3 * rho ** np.arange(20000))
     np.testing.assert_allclose(made[-1], total, rtol=1e-10)
-    enough = int(np.argmax(made >= 0.99 * total)) + 1
-    assert hypotheses.spent({**p, "steps": enough}, 0.01)
-    assert not hypotheses.spent({**p, "steps": enough - 1}, 0.01)
-    assert hypotheses.travel({"eta": 0.3, "rho": 0.9}) == pytest.approx(3.0)
+    for claim, word, share in (
+        ("any-noise", "rho^T <= 1e-4", 1e-4),
+        ("agnostic-rank", "rho^T <= alpha^2 / 100", 1e-10),
+        ("l1-vs-l2", "rho^T <= alpha / 10", 1e-5),
+    ):
+        enough = math.ceil(math.log(share) / math.log(rho))
+        assert total - made[enough - 1] <= share * total < total - made[enough - 2]
+        spent = hypothesis(claim, word)
+        assert spent.kind == "horizon"
+        assert spent.holds(Run("x", "sensing", {**p, "steps": enough}, 0, "ok"))
+        assert not spent.holds(Run("x", "sensing", {**p, "steps": enough - 1}, 0, "ok"))
+
+
+def test_a_travel_is_that_of_rho_or_of_the_tie() -> None:
+    """B = eta / (1 - rho), or 0.65 log(1/alpha); one eigenvalue needs log(1/alpha) / 2 of it."""
+    enough = hypothesis("any-noise", "travel B >=")
+    need = math.log(1e5) / 2 + 1
+    for rho, holds in ((1 - 0.3 / (need * 1.001), True), (1 - 0.3 / (need * 0.999), False)):
+        p = {"eta": 0.3, "alpha": 1e-5, "rho": rho}
+        assert enough.holds(Run("x", "fixed_rho", p, 0, "ok")) == holds
+    tied = {"eta": 0.3, "alpha": 1e-5, "kappa": 1.0}
+    assert enough.holds(Run("x", "sensing", {**tied, "budget": 0.65}, 0, "ok"))
+    assert not enough.holds(Run("x", "sensing", {**tied, "budget": 0.55}, 0, "ok"))
 
 
 def test_the_transient_is_over_in_the_last_decade() -> None:
     """On the expected loss itself, at the least horizon that the hypothesis lets pass."""
+    past = hypothesis("population/curve", "steps >=")
+    in_residual = hypothesis("population/curve", "last decade")
+    sweep = study.sweep("population")
     for kappa, alpha in ((1.0, 1e-5), (4.0, 1e-3)):
         steps = math.ceil(40 * kappa / 0.3 * (math.log(1 / alpha) + 1))
         p = {"eta": 0.3, "alpha": alpha, "kappa": kappa, "steps": steps}
-        assert hypotheses.past_the_transient(p)
-        assert not hypotheses.past_the_transient({**p, "steps": steps - 1})
-        problem = trials.instance(jax.random.key(0), 8, 2, kappa, 400, "gaussian")
+        assert past.holds(Run("x", "population", p, 0, "ok"))
+        assert not past.holds(Run("x", "population", {**p, "steps": steps - 1}, 0, "ok"))
+        problem = sweep.problem(jax.random.key(0), 8, 2, kappa, 400, "gaussian")
         number = jnp.asarray
-        seen = trials.expected_trial(
+        seen = sweep.trial(
             problem, jax.random.key(1), number(alpha), number(8), number(0.3), "spectral", steps
         )
         run = Run("x", "population", p, 0, "ok", {k: np.asarray(v, float) for k, v in seen.items()})
-        assert hypotheses.settled_into_the_residual(run)
+        assert in_residual.holds(run)
         t = run.quantities["t"]
         early = {k: run.quantities[k][t <= 20] for k in ("t", "error", "left_over")}
-        assert not hypotheses.settled_into_the_residual(Run("y", "population", p, 0, "ok", early))
+        assert not in_residual.holds(Run("y", "population", p, 0, "ok", early))

@@ -22,7 +22,10 @@ from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Call, Estimate
 from matsense.judging.claims import Claim, Run
+from matsense.judging.conditions import Selection
+from matsense.judging.expressions import Expression
 from matsense.judging.judge import judge
+from matsense.judging.laws import asked_by
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
 from sims.storage.columns import FIXED
@@ -49,12 +52,20 @@ def at_size(study: Study, quick: bool) -> list[Sweep]:
 
 def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
     """A finished run at every point of the grid; whatever is asked of it, it recorded a number."""
-    seen: defaultdict[str, np.ndarray] = defaultdict(lambda: np.array(recorded))
+    named = {name: np.array(recorded) for claim in study.claims for name in asked_of(claim)}
+    seen: defaultdict[str, np.ndarray] = defaultdict(lambda: np.array(recorded), named)
     return [
         Run(f"{sweep.name} {number}", sweep.name, params, 0, "ok", seen)
         for sweep in at_size(study, quick)
         for number, params in enumerate(grid_of(sweep))
     ]
+
+
+def asked_of(claim: Claim) -> set[str]:
+    """Whatever its selections may ask of a run by name."""
+    chosen = [own for own in (claim.runs, claim.control) if isinstance(own, Selection)]
+    tests = [test.function for own in chosen for test in own.seen]
+    return {n for f in tests for n in (f.names if isinstance(f, Expression) else asked_by(f))}
 
 
 def judged(claim: Claim, runs: Iterable[Run]) -> list[Run]:
@@ -81,7 +92,7 @@ def test_every_grid_is_one_that_can_be(name: str, quick: bool) -> None:
 
 @each
 def test_every_axis_says_what_it_may_be(name: str) -> None:
-    """And every range and every rule is about axes that there are."""
+    """Declared or from its values; and every range and every rule is about axes that there are."""
     study = load(name)
     axes = {axis for sweep in study.sweeps for axis in sweep.axes}
     for sweep in study.sweeps:

@@ -24,6 +24,10 @@ def test_named_numbers_of_the_state_are_recorded_at_the_ticks() -> None:
     np.testing.assert_array_equal(linear["t"], [0, 3, 6, 7])
     given = trace(halve, jnp.ones(2), 4, {"x": lambda x: x[0]}, ticks=np.array([0, 2, 4]))
     np.testing.assert_array_equal(given["x"], [1, 0.25, 0.0625])
+    alike = trace(halve, jnp.ones(2), 4, lambda x: {"x": x[0]}, every=2)
+    np.testing.assert_array_equal(alike["x"], given["x"])
+    final = trace(halve, jnp.ones(2), 4, {}, last=lambda x: {"end": x})
+    np.testing.assert_array_equal(final["end"], 0.0625 * np.ones(2))
 
 
 def test_each_step_draws_afresh_and_each_chain_for_itself() -> None:

@@ -108,6 +108,20 @@ def test_a_law_asks_by_name_for_parameters_sizes_and_what_was_recorded() -> None
     assert by_name(lambda k, n=3: 0, {"k": 1, "j": 2}) == {"k": 1}
 
 
+def test_a_law_is_made_of_others_by_default() -> None:
+    speed = law("speed", lambda eta, m: np.asarray(eta * m))
+    enough = law("speed * steps", lambda steps, speed=speed: speed * steps >= 7)
+    params = {"eta": 0.5, "steps": 7, "speed": 100.0}
+    assert enough.names == ("steps", "eta", "m")
+    assert enough(Run("", "x", params, 0, "ok", {"m": np.asarray(2.0)}))
+    assert not enough(Run("", "x", params, 0, "ok", {"m": np.asarray(1.9)}))
+    assert type(speed(Run("", "x", {"eta": 1.0, "m": 3}, 0))) is float
+    # What a part records was not seen of a run that did not finish.
+    assert lasting("long", lambda steps, speed=speed: False).holds(Run("", "x", params, 0))
+    whole = law("", lambda run: 0)
+    assert law("", lambda part=whole: part).asks_for_run
+
+
 def test_a_condition_is_tested_and_printed_from_one_text() -> None:
     condition = given("k > r")
     assert condition.words == "k > r" and condition.kind == "setting"
@@ -340,6 +354,16 @@ def test_quick_and_tiny_grids_are_derived() -> None:
     assert own.tiny["kappa"] == (2.0,)
 
 
+def test_rules_are_expressions_and_steps_can_be_counted() -> None:
+    own = small(axes={"steps": 50}, rules=("k <= n", "n >= 2"))
+    assert own.broken() is None and own.rules[0].axes == ("k", "n")
+    broken = own.with_axes({"k": (7,)}).broken()
+    assert broken is not None and broken.values == {"k": 7, "n": 6} and broken.says == "k <= n"
+    assert not own.range_of("steps").admits(10**12)
+    with pytest.raises(ValueError, match="no expression"):
+        small(rules=("k <=",))
+
+
 @pytest.mark.parametrize(
     "how, says",
     [
@@ -400,6 +424,13 @@ def test_a_horizon_may_be_what_a_run_recorded_and_a_setting_may_not() -> None:
     assert study(one(given=(lasting("reached far", "norm > 5"),)))
     with pytest.raises(ValueError, match="no axis 'norm'"):
         study(one(given=("norm > 5",)))
+
+
+def test_what_did_not_happen_in_a_run_that_did_not_finish_is_not_held_against_it() -> None:
+    there = happened("the limit exists", lambda limit=None: limit is not None)
+    assert there.holds(run_with(limit=np.array(1.0)))
+    assert not there.holds(run_with())
+    assert there.holds(run_with(status="failed"))
 
 
 def test_panels_of_further_figures_are_checked_and_drawn() -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from matsense.judging.claims import Run
 from matsense.judging.laws import Law, as_law, law
 
 Kind = Literal["setting", "horizon", "event"]
-Test = Callable[..., bool] | str
+Test = Callable[..., Any] | str
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class Condition:
         """Whether the run meets it. What a run recorded is not asked of one that did not finish:
         that is missed, not excused.
         """
-        return unseen(self.test, run) or bool(self.test(run))
+        # An event may be that something was not recorded: its test then asks for no name at all.
+        waits = self.kind == "event" and run.status != "ok"
+        return waits or unseen(self.test, run) or bool(self.test(run))
 
 
 def unseen(test: Law, run: Run) -> bool:
@@ -37,28 +39,30 @@ def unseen(test: Law, run: Run) -> bool:
     )
 
 
-def given(words: str, test: Test | None = None) -> Condition:
-    """A hypothesis on a run's parameters: an expression, or words and a test.
+def given(words: str | Law, test: Test | None = None) -> Condition:
+    """A hypothesis on a run's parameters: an expression, words and a test, or a law that says what
+    it asks for.
 
     The test is an expression too, or a function of what it asks for by name. Raises ValueError for
     a text that is no expression.
     """
-    return Condition(words, law(words, test))
+    own = words if isinstance(words, Law) else law(words, test)
+    return Condition(own.formula, own)
 
 
-def lasting(words: str, test: Test | None = None) -> Condition:
+def lasting(words: str | Law, test: Test | None = None) -> Condition:
     """A hypothesis that a run is long enough to tell, by its parameters or by what it recorded."""
     return replace(given(words, test), kind="horizon")
 
 
-def happened(words: str, test: Test | None = None) -> Condition:
+def happened(words: str | Law, test: Test | None = None) -> Condition:
     """A hypothesis on what a run recorded."""
     return replace(given(words, test), kind="event")
 
 
-def as_conditions(listed: Iterable["str | Condition"]) -> tuple[Condition, ...]:
-    """Hypotheses as they are written: expressions stand for themselves."""
-    return tuple(given(item) if isinstance(item, str) else item for item in listed)
+def as_conditions(listed: Iterable["str | Law | Condition"]) -> tuple[Condition, ...]:
+    """Hypotheses as they are written: expressions and laws stand for themselves."""
+    return tuple(item if isinstance(item, Condition) else given(item) for item in listed)
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,20 @@ from matsense.judging.formulas import sentence
 
 
 @cache
-def _asked(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of a function's parameters: all of them, and those that it cannot do without."""
+def _asked(
+    function: Callable[..., Any],
+) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, "Law"]]:
+    """The names of a function's parameters, those that it cannot do without, and the laws among
+    their defaults.
+    """
     parameters = inspect.signature(function).parameters.values()
     needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-    return tuple(p.name for p in parameters), tuple(needed)
+    laws = {p.name: p.default for p in parameters if isinstance(p.default, Law)}
+    return tuple(p.name for p in parameters if p.name not in laws), tuple(needed), laws
 
 
 def asked_by(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of a function's parameters."""
+    """The names of a function's parameters, but of those that are laws by default."""
     return _asked(function)[0]
 
 
@@ -47,7 +52,8 @@ class Law:
     """A function of a run that asks for what it needs by name, and the formula that it is.
 
     `formula` is LaTeX without its dollars, or plain words; `function` is an `Expression` or is
-    called with what its parameters name (`known`).
+    called with what its parameters name (`known`). A parameter whose default is a law stands for
+    the value of that law: `lambda steps, speed=SPEED: speed * steps >= 7`.
     """
 
     formula: str
@@ -55,9 +61,20 @@ class Law:
 
     def __call__(self, run: Run) -> Any:
         """Its value for a run; raises KeyError or TypeError for a name that the run lacks."""
+        return self.at(known(run))
+
+    def at(self, values: Mapping[str, Any]) -> Any:
+        """Its value for named values; a number as a plain one, whatever library computed it."""
         if isinstance(self.function, Expression):
-            return self.function(known(run))
-        return self.function(**by_name(self.function, known(run)))
+            return self.function(values)
+        parts = {name: part.at(values) for name, part in self.parts.items()}
+        found = self.function(**by_name(self.function, values), **parts)
+        return float(found) if hasattr(found, "dtype") and np.ndim(found) == 0 else found
+
+    @property
+    def parts(self) -> Mapping[str, "Law"]:
+        """The laws that it is made of."""
+        return {} if isinstance(self.function, Expression) else _asked(self.function)[2]
 
     @property
     def name(self) -> str:
@@ -66,15 +83,21 @@ class Law:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it cannot do without."""
+        """What it cannot do without, and what its parts cannot."""
         if isinstance(self.function, Expression):
             return self.function.names
-        return tuple(name for name in _asked(self.function)[1] if name not in ("run", "seed"))
+        own = (name for name in _asked(self.function)[1] if name not in ("run", "seed"))
+        return tuple(
+            dict.fromkeys([*own, *(n for part in self.parts.values() for n in part.names)])
+        )
 
     @property
     def asks_for_run(self) -> bool:
         """Whether it reads the run itself, so that what it needs is not known beforehand."""
-        return not isinstance(self.function, Expression) and "run" in asked_by(self.function)
+        if isinstance(self.function, Expression):
+            return False
+        parts = self.parts.values()
+        return "run" in asked_by(self.function) or any(part.asks_for_run for part in parts)
 
 
 def law(formula: str, function: Callable[..., Any] | str | None = None) -> Law:

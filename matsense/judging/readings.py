@@ -186,14 +186,14 @@ def rate(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Readi
     See `matsense.judging.claims.rate`; values at or below `floor` are known to be rounding.
     """
     begin = as_law(start)
-    of = claims.rate(quantity, begin, floor)
+    of = claims.rate(quantity, _number(begin), floor)
     return Reading("rate", of, (quantity,), (begin,), fit=_fitting(quantity, begin, floor))
 
 
 def exponent(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Reading:
     """The exponent p of the power law C (t + t0)^-p that a trace tends to."""
     begin = as_law(start)
-    of = claims.exponent(quantity, begin, floor)
+    of = claims.exponent(quantity, _number(begin), floor)
     fit = _fitting(quantity, begin, floor)
     return Reading("exponent of 1/t", of, (quantity,), (begin,), fit=fit)
 
@@ -201,7 +201,7 @@ def exponent(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> R
 def pace(quantity: str, start: Written = 0.0, floor: int | float = 0.0) -> Reading:
     """The pace in nats a step over the later half of a trace: no limit is claimed."""
     begin = as_law(start)
-    of = claims.local_rate(quantity, begin, floor)
+    of = claims.local_rate(quantity, _number(begin), floor)
     return Reading("pace over the later half", of, (quantity,), (begin,))
 
 
@@ -231,7 +231,7 @@ def first_passage(quantity: str, level: Written) -> Reading:
     """
     goal = as_law(level)
     name = f"steps until {symbol(quantity)} $\\leq$ {goal.name}"
-    return Reading(name, claims.time_to(quantity, goal), (quantity,), (goal,))
+    return Reading(name, claims.time_to(quantity, _number(goal)), (quantity,), (goal,))
 
 
 def plateau(quantity: str) -> Reading:
@@ -321,6 +321,11 @@ def rise(quantity: str) -> Reading:
         return Estimate(float(np.max(np.diff(y), initial=0.0)) / scale)
 
     return Reading(f"largest rise of {symbol(quantity)}", of, (quantity,))
+
+
+def _number(law: Law) -> Callable[[Run], float]:
+    """A law whose whole numbers are numbers too."""
+    return lambda run: float(law(run))
 
 
 def _fitting(quantity: str, begin: Law, floor: float) -> Callable[[Run], rates.Fit]:

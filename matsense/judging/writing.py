@@ -22,7 +22,7 @@ def claim(
     source: Source,
     about: Selection,
     control: Selection | None,
-    given: Iterable[str | Condition] = (),
+    given: Iterable[str | Law | Condition] = (),
     cite: str = "",
     remark: str = "",
 ) -> Claim:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from matsense.factors import LowRank
-from matsense.operators import Coordinates, Form, Gram, Population, Rows, gaussian
+from matsense.operators import Coordinates, Form, Gram, Population, Rows, cheaper_form, gaussian
 from matsense.pytree import pytree
 
 
@@ -120,3 +120,50 @@ def measured(
     operator, adjoint = gaussian(key_rows, m, Coordinates(shape, symmetric), form, xi)
     noiseless = isinstance(noise, float) and noise == 0.0
     return Sensing(truth, operator, None if noiseless else Noise(adjoint, jnp.sum(xi**2)))
+
+
+# The form of A*A is chosen for as many lanes as a vector register holds.
+LANES = 8
+
+
+def square(
+    key: PRNGKeyArray,
+    n: int,
+    r: int,
+    kappa: float | Float[Array, ""],
+    m: int = 0,
+    steps: int = 1,
+) -> Sensing:
+    """A PSD truth of a geometric spectrum, through m Gaussian measurements in the form that is
+    cheaper over so many steps of a block of lanes; m = 0: through A*A = identity.
+    """
+    return _seen(key, symmetric_truth(key, n, geometric_spectrum(r, kappa)), m, steps, True)
+
+
+def rectangle(
+    key: PRNGKeyArray,
+    n1: int,
+    n2: int,
+    r: int,
+    kappa: float | Float[Array, ""],
+    m: int = 0,
+    steps: int = 1,
+    n: int = 0,
+) -> Sensing:
+    """As `square`, with a rectangular truth; or, with n = n1 = n2, with a square one that is not
+    symmetric but seen through symmetric A_i (a control: its antisymmetric part is invisible).
+    """
+    truth = rectangular_truth(key, (n1, n2), geometric_spectrum(r, kappa))
+    return _seen(key, truth, m, steps, n > 0)
+
+
+def _seen(key: PRNGKeyArray, truth: Truth, m: int, steps: int, symmetric: bool) -> Sensing:
+    if m == 0:
+        return population(truth)
+    p = Coordinates((truth.U.shape[0], truth.V.shape[0]), symmetric).size
+    return measured(key, truth, m, cheaper_form(m, p, steps * LANES), symmetric)
+
+
+def entries(m: int, p: int, steps: int) -> int:
+    """Entries of the operator's matrix, by the dimension p of the matrices that it can see."""
+    return p * (p if cheaper_form(m, p, steps * LANES) == "gram" else m)

@@ -7,6 +7,8 @@ docstring says how) and predict a run from its own instance and start. sigma_1 =
 rates are in nats a step of the SQUARED error e_t = ||F_t G_t^T - Sigma||_F^2.
 """
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -36,7 +38,7 @@ def null_block(
 
 
 def null_block_curve(
-    s0: Float[Array, " width"], eta: Scalar, t: Float[Array, " ticks"]
+    s0: Float[Array | np.ndarray, " width"], eta: Scalar, t: Float[Array | np.ndarray, " ticks"]
 ) -> Float[Array, " ticks"]:
     """sym-over: e_t -> sum_i (1 / (1/s_{0,i}^2 + 2 eta t))^2 once the signal has converged.
 
@@ -46,6 +48,16 @@ def null_block_curve(
     """
     inverse = 1.0 / jnp.where(s0 > 0, s0, 1.0) ** 2 + 2 * eta * t[..., None]
     return jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=-1)
+
+
+def growth_steps(alpha: float, eta: float, kappa: float, n1: int, n2: int) -> float:
+    """Steps in which the signal grows from a start of size alpha to sigma_r = 1 / kappa.
+
+    Derived: along the signal a small factor grows by 1 + eta sigma_r a step, and its square begins
+    near alpha^2 / n, n the longer side: ln(n sigma_r / alpha^2) / (2 ln(1 + eta sigma_r)).
+    """
+    needed = math.log(max(n1, n2) / kappa / alpha**2)
+    return max(needed, 0.0) / (2 * math.log1p(eta / kappa))
 
 
 def exact_rate(eta: Scalar, sigma_r: Scalar) -> Scalar:
@@ -77,6 +89,32 @@ def null_imbalances(
     greatest = jnp.max(jnp.linalg.eigvalsh(P @ D @ P - outside))
     none = least > 0.5 * beyond
     return jnp.where(none, 0.0, least), jnp.where(none, 0.0, greatest)
+
+
+def imbalances(
+    start: tuple[Array, Array], last: tuple[Array, Array], U: Array, V: Array, k: int | Array
+) -> dict[str, Array]:
+    """||D_0||_2 as `imbalance`, and the extreme eigenvalues of D_0 on the null spaces of the last
+    factors' signal rows, `null_of_F` and `null_of_G` (`null_imbalances`).
+    """
+    return {
+        "imbalance": jnp.linalg.norm(imbalance(*start), 2),
+        "null_of_F": jnp.stack(null_imbalances(*start, U.T @ last[0], k)),
+        "null_of_G": jnp.stack(null_imbalances(*start, V.T @ last[1], k)),
+    }
+
+
+def least_imbalances(
+    null_of_F: Float[np.ndarray, "2"], null_of_G: Float[np.ndarray, "2"]
+) -> tuple[float, float]:
+    """min |lambda_i(W^T D_0 W)| from its extreme eigenvalues, on the null space of F's signal rows
+    and on that of G's; NaN where D_0 is indefinite.
+    """
+
+    def least(low: float, high: float) -> float:
+        return min(abs(low), abs(high)) if low * high >= 0 else math.nan
+
+    return least(*null_of_F), least(*null_of_G)
 
 
 def imbalance_rate(eta: Scalar, of_F: Scalar, of_G: Scalar) -> Scalar:
@@ -208,8 +246,24 @@ def settled_share(
     return slowest * left.sum(axis=-1) / (left @ rates)
 
 
+def approach(
+    eta: float,
+    curvatures: Float[np.ndarray, " q"],
+    t: Float[np.ndarray, " ticks"],
+) -> dict[str, np.ndarray]:
+    """What is known of a run t steps into the approach to its limit: `near_limit` (0: it is not
+    near one of linear convergence, and that is all), its `limit_rate`, and how far the pace has
+    `settled` to that (`settled_share`).
+    """
+    speed = limit_rate(eta, curvatures)
+    if math.isnan(speed):
+        return {"near_limit": np.asarray(0.0)}
+    settled = settled_share(eta, curvatures, t)
+    return {"near_limit": np.asarray(1.0), "limit_rate": np.asarray(speed), "settled": settled}
+
+
 def finite_sample_factor(
-    n: int, excess: int, m: float | Float[Array, "..."]
+    n: int, excess: int, m: int | float | Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """(1 - sqrt(n (k - r) / m))^2, by which m measurements multiply the asym-over rate.
 

@@ -87,6 +87,14 @@ def travel_budget(budget: Scalar, kappa: Scalar, alpha: Scalar) -> Scalar:
     return budget * kappa * jnp.log(1 / jnp.asarray(alpha))
 
 
+def is_spent(steps: int, eta: float, travel: float, left: float) -> bool:
+    """Whether rho^T <= left: of the travel no more than this share is still to come.
+
+    In logarithms: rho^T and left may be too small for a number, and left may have become 0.
+    """
+    return left > 0 and bool(steps * math.log1p(-eta / travel) <= math.log(left))
+
+
 def group(p: float, m: int, d: int, r: int) -> float:
     """(1 - p)^2 m / (d r), which decides recovery, not p alone (derived from delta; kappa = 1)."""
     return (1 - p) ** 2 * m / (d * r)
@@ -110,15 +118,19 @@ def exponent_deficit(p: float, m: int, d: int, budget: float) -> float:
 
 
 def population_curve(
-    s0: Float[Array, " width"], eta: Scalar, t: Float[Array, " ticks"]
+    idle_start: Float[Array | np.ndarray, " width"],
+    eta: Scalar,
+    t: Float[Array | np.ndarray, " ticks"],
 ) -> Float[Array, " ticks"]:
     """||E E^T||_F of the expected loss under the noiseless rule (derived).
 
     There eta_t D_t = (2/pi) eta Delta U, gradient descent with step (2/pi) eta, whose residual
     block has s^2 = 1 / (1/s_0^2 + (4/pi) eta t) on the null space of the signal rows.
     """
-    inverse = 1.0 / jnp.where(s0 > 0, s0, 1.0) ** 2 + (4 / math.pi) * eta * t[..., None]
-    return jnp.sqrt(jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=-1))
+    inverse = (
+        1.0 / jnp.where(idle_start > 0, idle_start, 1.0) ** 2 + (4 / math.pi) * eta * t[..., None]
+    )
+    return jnp.sqrt(jnp.sum(jnp.where(idle_start > 0, inverse**-2.0, 0.0), axis=-1))
 
 
 def population_bound(

@@ -4,7 +4,9 @@ Each is written once and is what is tested, what is said of a value that breaks 
 battery of inputs is drawn from. A study declares them beside its sweeps:
 
     ranges={"p": real("the share of outliers", 0, 1, open_most=True), "k": whole("the rank", 1)},
-    rules=(Rule("k <= n", lambda k, n: k <= n),)
+    rules=("k <= n", Rule("at rank 1 kappa is 1", lambda r, kappa: r > 1 or kappa == 1))
+
+An expression stands for the rule that it says.
 """
 
 import inspect
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from matsense.judging.expressions import Expression
 from sims.text.units import size
 from sims.text.words import WHOLE
 
@@ -123,19 +126,21 @@ STEPS = whole("the number of steps", 1, MOST_STEPS, "they are taken one by one")
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition between axes: those that the parameters of `holds` name."""
+    """A condition between axes: those that `holds` names, as a function or as an expression."""
 
     words: str
-    holds: Callable[..., bool]
+    holds: Callable[..., bool] | Expression
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
         """The axes that it is about."""
-        return _parameters(self.holds)
+        return self.holds.names if isinstance(self.holds, Expression) else _parameters(self.holds)
 
     def broken(self, values: Values, memory: float) -> str:
         """What is said of values that break it; nothing of those that keep it."""
-        return "" if self.holds(**values) else self.words
+        holds = self.holds
+        kept = holds(values) if isinstance(holds, Expression) else holds(**values)
+        return "" if kept else self.words
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,14 @@ class Fits:
         return f"{self.what} would take {size(needed)}, and there are {size(memory)}"
 
 
+def as_rules(listed: Sequence["Rule | Fits | str"]) -> tuple[Rule | Fits, ...]:
+    """Rules as they are written: an expression stands for itself.
+
+    Raises ValueError for a text that is no expression.
+    """
+    return tuple(Rule(item, Expression(item)) if isinstance(item, str) else item for item in listed)
+
+
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
@@ -177,14 +190,15 @@ class Broken:
 def assumed(values: Sequence[Value]) -> Range | Words:
     """The range of an axis that declares none, from the values that its study lists.
 
-    A text is one of those; a whole number may not be less than they are, or than 1.
+    A text is one of those; a whole number may not be less than they are, or than 1; a number is
+    positive where all of them are.
     """
     if any(isinstance(value, str) for value in values):
         return one_of("it", [str(value) for value in values])
     least = min(float(value) for value in values)
     if all(isinstance(value, int) for value in values):
         return whole("it", min(1, int(least)))
-    return real("it", -SQUARED[1], SQUARED[1])
+    return positive("it", FOURTH) if least > 0 else real("it", -SQUARED[1], SQUARED[1])
 
 
 def outside(axes: Axes, ranges: Ranges) -> Iterator[Broken]:

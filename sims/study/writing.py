@@ -16,7 +16,7 @@ from matsense.judging.conditions import Selection
 from matsense.judging.writing import mistakes
 from sims.figures.panels import Panel, drawn
 from sims.study.model import Study, Sweep, unnamed
-from sims.study.ranges import Fits, Ranges, Rule
+from sims.study.ranges import Fits, Ranges, Rule, as_rules
 
 # Numbers that ride along fill the vector registers of one core in eights.
 LANES = 8
@@ -38,7 +38,7 @@ def sweep(
     quick_seeds: int = 3,
     after: Callable[..., dict[str, Any]] | None = None,
     ranges: Ranges | None = None,
-    rules: Sequence[Rule | Fits] = (),
+    rules: Sequence[Rule | Fits | str] = (),
     instances_wide: int = 5,
     lanes_wide: int | None = None,
     horizon: str = "steps",
@@ -55,8 +55,9 @@ def sweep(
 
     `quick` is the smaller grid of --quick: by default the first and the last value of each axis
     that is no lane; `tiny` replaces values in the smallest grid, that of --try and of the tests: by
-    default the first value of every axis, and 60 steps. `after`, `ranges`, `rules`, the widths of
-    blocks, `horizon` and `in_turn` are those of `sims.study.model.Sweep`.
+    default the first value of every axis, and 60 steps. `ranges` say what an axis may be where the
+    listed values do not; `rules` between axes are expressions that must hold, or a `Rule`. `after`,
+    the widths of blocks, `horizon` and `in_turn` are those of `sims.study.model.Sweep`.
 
     Raises ValueError, naming the sweep and the axis, for what cannot be.
     """
@@ -94,7 +95,7 @@ def sweep(
         padded=derived,
         after=after,
         ranges=ranges or {},
-        rules=rules,
+        rules=as_rules(rules),
         seeds=seeds,
         quick=small,
         tiny={**least, **steps, **own},

@@ -14,6 +14,11 @@ class Factors(NamedTuple):
     F: Float[Array, "n1 k"]
     G: Float[Array, "n2 k"]
 
+    @property
+    def factors(self) -> "Factors":
+        """Itself: what states of asymmetric methods have in common."""
+        return self
+
 
 def asymmetric_gd(problem: Sensing, eta: float | Float[Array, ""]) -> Solver:
     """R = (A*A)(F G^T - Sigma);  F <- F - eta R G,  G <- G - eta R^T F, simultaneously."""

@@ -10,17 +10,17 @@ Guarantees: upper bounds up to constants and logs (Thm 18, 22, 27; Cor 23, 28, 2
 Example: `python -m sims.sweep robust_subgm --set recovery.p=0.5,0.9 --set recovery.m=2000`.
 """
 
-from sims.studies.robust_subgm import claims, figure, laws, paper, sweeps
-from sims.study import Study
+from sims.studies.robust_subgm.claims import claims
+from sims.studies.robust_subgm.figure import panels, papers
+from sims.studies.robust_subgm.trials import sweeps
+from sims.study import paper
 
-study = Study(
-    title="Sub-gradient method for robust matrix recovery",
-    paper="Ma, Fattahi, JMLR 24(96), 2023, arXiv 2202.08788",
+study = paper(
+    "Sub-gradient method for robust matrix recovery",
+    "Ma, Fattahi, JMLR 24(96), 2023, arXiv 2202.08788",
     cite="ma2023",
-    sweeps=sweeps.sweeps,
-    claims=claims.claims,
-    draw=figure.draw,
-    fit=laws.fit,
-    predicted=laws.predicted,
-    further={"paper": paper.draw},
+    sweeps=sweeps,
+    claims=claims,
+    panels=panels,
+    further={"paper": papers},
 )

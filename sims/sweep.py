@@ -6,6 +6,7 @@ Without a study it lists them.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -154,7 +155,8 @@ def command(argv: Sequence[str]) -> int:
     jobs, backend = (1, None) if alone else (asked, args.backend)
     study = load(args.study)
     if args.rehearse:
-        chosen = grid(study, True, 1, args.set, only=args.only)
+        tiny = [replace(sweep, quick={**sweep.quick, **sweep.tiny}) for sweep in study.sweeps]
+        chosen = grid(replace(study, sweeps=tiny), True, 1, args.set, only=args.only)
         return rehearse(args.study, chosen, args.first_seed, args.operator_dtype)
     chosen, jobs, precision = prepare(args, study, jobs)
     folder = args.out / args.study

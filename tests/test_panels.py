@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from matsense.judging.claims import Run
-from sims.figures.panels import drawn
+from sims.figures.painting import figure_of
 from sims.study import against, along, by_hand, final, histogram, recorded, runs, shares, traces
 
 KNOWN = {"first": {"alpha": (0.1, 0.2), "k": (3, 4)}, "second": {"alpha": (0.1,), "m": (5,)}}
@@ -23,7 +23,7 @@ RUNS = [run(alpha, k, seed) for alpha in (0.1, 0.2, 0.4) for k in (3, 4) for see
 
 
 def figure(*panels, of=RUNS) -> Figure:
-    return drawn("A title", "nobody", panels)(list(of), [])
+    return figure_of("A title (nobody)", panels, list(of), [])
 
 
 def lines(found: Figure) -> list:

@@ -9,34 +9,24 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from matsense.fitting.estimate import Call, Estimate, decide
 from matsense.judging.claims import Claim, Run
 from matsense.judging.conditions import Condition
 from matsense.judging.expressions import Expression
-from matsense.judging.judge import judge, units_of
 from matsense.judging.laws import as_law, by_name
-from matsense.judging.readings import Comparison, Reading
+from matsense.judging.readings import Reading
 from sims.study import (
     Study,
     Sweep,
     claim,
-    deviation,
-    exponent,
-    final,
-    first_passage,
     given,
     happened,
     lasting,
     law,
-    limit,
     paper,
-    plateau,
     rate,
     recorded,
-    rise,
     runs,
     sweep,
-    traces,
     unnamed,
 )
 from sims.study.checks import check_recorded
@@ -153,149 +143,10 @@ def test_a_selection_asks_all_conditions_and_says_them() -> None:
     assert runs("s", words="all of them").words == "all of them"
 
 
-# Readings
-
-
-T = np.arange(201.0)
-
-
-def decaying(seed: int = 0, alpha: float = 1.0, speed: float = 0.2, **known: Any) -> Run:
-    return run_with(seed=seed, alpha=alpha, t=T, e=np.exp(-speed * T), **known)
-
-
-def test_readings_of_a_run() -> None:
-    run = decaying(k=3)
-    assert rate("e")(run).value == pytest.approx(0.2)
-    assert (rate("e") / "k")(run).value == pytest.approx(0.2 / 3)
-    assert (1 - rate("e"))(run).value == pytest.approx(0.8)
-    assert final("e")(run).value == pytest.approx(math.exp(-40))
-    assert recorded("k + 1")(run).value == 4
-    assert recorded(lambda k: Estimate(k, 0.5))(run) == Estimate(3, 0.5)
-    passed = first_passage("e", "exp(-k)")(run)
-    assert (passed.value, passed.below) == (15, 1)
-    assert rise("e")(run).value == 0
-    assert deviation("e", law("e^{-0.2t}", lambda t: np.exp(-0.2 * t)))(run).value < 1e-12
-    wrong = deviation("e", law("", lambda t: 0.5 * np.exp(-0.2 * t)), since=5)
-    assert wrong(run).value == pytest.approx(1.0)
-    power = run_with(t=T, e=(T + 1) ** -2)
-    assert exponent("e")(power).value == pytest.approx(2, abs=0.05)
-
-
-def test_a_rise_is_seen() -> None:
-    bumpy = run_with(t=T, e=np.where(T == 100, 0.5, np.exp(-0.2 * T)))
-    assert rise("e")(bumpy).value == pytest.approx(0.5, abs=1e-3)
-
-
-def test_a_plateau_is_covered_and_a_trace_that_moves_is_known_from_one_side() -> None:
-    """Of 200 levels under independent noise at least 93% are covered."""
-    rng = np.random.default_rng(0)
-    inside = 0
-    for _ in range(200):
-        y = 2.0 + 0.3 * rng.standard_normal(T.size)
-        low, high = plateau("e")(run_with(t=T, e=y)).interval()
-        inside += low <= 2.0 <= high
-    assert inside >= 186
-    for falling in (np.exp(-0.2 * T), (T + 1) ** -0.5):
-        low, high = plateau("e")(run_with(t=T, e=falling)).interval()
-        assert low == 0 and falling[-1] < high < falling[60]
-    low, high = plateau("e")(run_with(t=T, e=np.log(T + 2))).interval()
-    assert 0 < low < math.log(202) and high == math.inf
-    low, _ = plateau("e")(run_with(t=T, e=-T)).interval()
-    assert low == -math.inf
-    assert math.isnan(plateau("e")(run_with(t=T[:5], e=np.ones(5))).value)
-
-
-def test_a_limit_may_lie_as_far_off_as_the_trace_has_just_moved() -> None:
-    t = np.geomspace(1, 1e4, 49)
-    for trace, expected in (
-        (0.2 / np.sqrt(t) + 0.005, Call.CONSISTENT),
-        (1.0 / (1 + np.log(t)), Call.INCONCLUSIVE),
-        (0.3 + 1.0 / t, Call.CONTRADICTED),
-    ):
-        estimate = limit("e")(run_with(t=t, e=trace))
-        assert decide(estimate, 0.0, "at most", 0.01) is expected, estimate
-    assert math.isnan(limit("e")(run_with(t=t[:1], e=t[:1])).value)
-
-
-def scaled(power: float, seeds: int = 4) -> list[Run]:
-    rng = np.random.default_rng(1)
-    return [
-        decaying(seed, alpha, 0.2 * alpha**power * (1 + 1e-3 * rng.standard_normal()))
-        for seed in range(seeds)
-        for alpha in (0.5, 0.7, 1.0)
-    ]
-
-
-def answers(answer: Comparison, about: list[Run], control: list[Run]) -> Call:
-    own = claim(
-        "c", "a sentence", answer, source="derived", cite="", about=runs("s"), control=runs("c")
-    )
-    return judge(own, [*about, *(replace(run, sweep="c") for run in control)]).call
-
-
-def test_readings_along_an_axis() -> None:
-    speed = rate("e")
-    right, wrong = scaled(2), scaled(1)
-    assert (
-        answers(speed.scaling("alpha").equals(2, 0.1).in_the_mean(), right, wrong) == "consistent"
-    )
-    assert answers(speed.scaling("alpha", power=2).equals(1, 0.1), right, wrong) == "consistent"
-    assert answers(speed.spread("alpha").at_most(1.1), scaled(0), right) == "consistent"
-    assert answers(speed.ratio("alpha", 1.0, 0.5).equals(4, 0.1), right, wrong) == "consistent"
-    assert answers(speed.ratio("alpha", 1.0, 0.5).equals(4, 0.1), wrong, right) == "contradicted"
-    assert answers(speed.between(0.1, 0.3), scaled(0), [decaying(speed=0.4)]) == "consistent"
-
-
-def test_arithmetic_of_a_trend() -> None:
-    """2 - the exponent, and in units of a law of what the group has in common."""
-    deficit = 3 - rate("e").scaling("alpha")
-    own = claim(
-        "c", "", deficit.equals(1, 0.1), source="derived", cite="", about=runs("s"), control=None
-    )
-    for unit in units_of(own, scaled(2)):
-        assert unit.estimate.value == pytest.approx(1, abs=0.02)
-    halved = replace(own, trend=(deficit / "c").trend)
-    for unit in units_of(halved, [replace(r, params={**r.params, "c": 2.0}) for r in scaled(2)]):
-        assert unit.estimate.value == pytest.approx(0.5, abs=0.01)
-
-
-def test_the_mean_of_traces_over_seeds_is_one_number() -> None:
-    """Noise of mean 0 that buries each trace is averaged away before the law is read."""
-    rng = np.random.default_rng(2)
-    about = [
-        run_with(seed=seed, t=T, e=np.exp(-0.05 * T) * (1 + 0.3 * rng.standard_normal(T.size)))
-        for seed in range(64)
-    ]
-    reading = rate("e").mean_trace()
-    own = claim(
-        "c", "", reading.equals(0.05, 0.05), source="derived", cite="",
-        about=runs("s"), control=None,
-    )  # fmt: skip
-    (unit,) = units_of(own, about)
-    low, high = unit.estimate.interval()
-    assert low < 0.05 < high and high - low < 0.005
-    with pytest.raises(InvalidInput, match="pool the seeds"):
-        replace(own, mode=("with probability", 0.5))
-
-
-def test_what_is_measured_is_named_by_the_reading_and_the_law() -> None:
-    speed = rate("e")
-    assert speed.equals(law(r"\eta\lambda", "eta * lam")).measured == r"rate / ($\eta\lambda$)"
-    assert speed.equals(2).measured == "rate"
-    assert speed.spread("alpha").name == r"largest / smallest rate over $\alpha$"
-    assert speed.scaling("alpha", power=2).name == r"exponent of rate in $\alpha^{2}$"
-
-
-@pytest.mark.parametrize("probability", [0.0, 1.0, -0.1, 1.5, math.nan])
-def test_a_probability_is_between_0_and_1(probability: float) -> None:
-    with pytest.raises(ValueError, match="above 0 and below 1"):
-        rate("e").equals(1).with_probability(probability)
-
-
 # Sweeps
 
 
-def problem(key: Any, n: int, kappa: float) -> Any:
+def problem(key: Any, n: int, kappa: float, steps: int = 1) -> Any:
     """An instance."""
     return kappa * jnp.ones(n)
 
@@ -388,6 +239,11 @@ def test_a_sweep_that_cannot_be_is_refused(how: dict[str, Any], says: str) -> No
 # Studies
 
 
+def decaying(**known: Any) -> Run:
+    t = np.arange(201.0)
+    return run_with(t=t, e=np.exp(-0.2 * t), **known)
+
+
 def one(id: str = "c", **how: Any) -> Claim:
     given = {
         "answer": rate("e").equals(1, 0.1),
@@ -418,27 +274,6 @@ def test_a_study_that_can_be_is_built() -> None:
     assert halved.predicted(decaying(method="GD", k=3)) == pytest.approx(0.3)
     assert math.isnan(study(one(answer=(1 - rate("e")).equals(1))).predicted(decaying(method="GD")))
     assert built.sweeps[0].range_of("steps") == STEPS
-
-
-def test_a_horizon_may_be_what_a_run_recorded_and_a_setting_may_not() -> None:
-    assert study(one(given=(lasting("reached far", "norm > 5"),)))
-    with pytest.raises(ValueError, match="no axis 'norm'"):
-        study(one(given=("norm > 5",)))
-
-
-def test_what_did_not_happen_in_a_run_that_did_not_finish_is_not_held_against_it() -> None:
-    there = happened("the limit exists", lambda limit=None: limit is not None)
-    assert there.holds(run_with(limit=np.array(1.0)))
-    assert not there.holds(run_with())
-    assert there.holds(run_with(status="failed"))
-
-
-def test_panels_of_further_figures_are_checked_and_drawn() -> None:
-    panel = traces("e", of=runs("s"))
-    built = study(one(), further={"more": (panel,)})
-    assert "toy: more" in built.further["more"]([], []).get_suptitle()
-    with pytest.raises(ValueError, match="no sweep 'elsewhere'"):
-        study(one(), further={"more": (traces("e", of=runs("elsewhere")),)})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,11 +18,9 @@ from matsense.judging.laws import Law
 from matsense.judging.proportions import share
 from sims.figures import drawing, series
 from sims.figures.labels import constants
+from sims.figures.panels import ByHand, Panel, Section
 from sims.figures.series import Series
 from sims.text.notation import mathtext, plain, wrapped
-
-if TYPE_CHECKING:
-    from sims.figures.panels import Panel, Section
 
 COLUMNS = 3
 DASHES = ("-", "--", ":", "-.")
@@ -42,8 +40,8 @@ class Sheet(Figure):
     notices: tuple[str, ...] = ()
 
 
-def sheet(
-    title: str, panels: Sequence["Panel"], runs: Sequence[Run], verdicts: Sequence[Verdict]
+def figure_of(
+    title: str, panels: Sequence[Panel], runs: Sequence[Run], verdicts: Sequence[Verdict]
 ) -> Sheet:
     """The panels side by side; one that fails says so in its place, and costs no other."""
     columns = max(min(len(panels), COLUMNS), 1)
@@ -53,7 +51,7 @@ def sheet(
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     for ax, letter, panel in zip(axes, "abcdefghijklmnopqrstuvwxyz", panels, strict=False):
         try:
-            panel.paint(ax, runs, verdicts)
+            paint(ax, panel, runs, verdicts)
             _place_legend(ax)
         except Exception as error:
             why = failure(error)
@@ -102,7 +100,17 @@ def failure(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def section(ax: Axes, panel: "Section", runs: Sequence[Run]) -> None:
+def paint(ax: Axes, panel: Panel, runs: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
+    """Draws one panel of the runs."""
+    if isinstance(panel, Section):
+        section(ax, panel, runs)
+    elif isinstance(panel, ByHand):
+        panel.painter(ax, [run for run in runs if run.status == "ok"], verdicts)
+    else:
+        raise TypeError(f"{panel!r} is no panel")
+
+
+def section(ax: Axes, panel: Section, runs: Sequence[Run]) -> None:
     """Draws the runs of a section."""
     x, y = panel.scales.split()
     ax.set_xlabel("\n".join(wrapped(panel.x, TITLE)))
@@ -134,7 +142,7 @@ def _notes(ax: Axes) -> list[str]:
     return own[0].split("\n") if own else []
 
 
-def _told(panel: "Section", about: Sequence[Run], found: Sequence[Series]) -> str:
+def _told(panel: Section, about: Sequence[Run], found: Sequence[Series]) -> str:
     """What all runs have in common, what else varies, and what was lost."""
     shown = set(series.axes_of(panel.by))
     if panel.reading is not None:
@@ -148,7 +156,7 @@ def _told(panel: "Section", about: Sequence[Run], found: Sequence[Series]) -> st
     return "; ".join(filter(None, words))
 
 
-def _traces(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
+def _traces(ax: Axes, panel: Section, found: Sequence[Series]) -> None:
     assert panel.trace is not None
     lines: list[list[list[Curve]]] = [[] for _ in (*panel.laws, panel.bound)]
     for index, own in enumerate(found):
@@ -163,7 +171,7 @@ def _traces(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
     _lines(ax, panel, lines)
 
 
-def _along(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
+def _along(ax: Axes, panel: Section, found: Sequence[Series]) -> None:
     assert panel.place is not None and panel.reading is not None
     lines: list[list[list[Curve]]] = [[] for _ in (*panel.laws, panel.bound)]
     ticks: set[Any] = set()
@@ -192,7 +200,7 @@ def _along(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
     )
 
 
-def _ticks(ax: Axes, places: Sequence[Any], panel: "Section") -> None:
+def _ticks(ax: Axes, places: Sequence[Any], panel: Section) -> None:
     """Few values of a logarithmic axis stand there as they are."""
     if ax.get_xscale() == "log" and len(places) <= FEW and panel.power == 1:
         drawing.plain_ticks(ax, places)
@@ -223,7 +231,7 @@ def _share(row: Sequence[tuple[Run, Estimate]]) -> tuple[float, float, float]:
     return found, low, high
 
 
-def _against(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
+def _against(ax: Axes, panel: Section, found: Sequence[Series]) -> None:
     assert panel.place is not None and panel.reading is not None
     ends: list[float] = []
     for index, own in enumerate(found):
@@ -238,7 +246,7 @@ def _against(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
         drawing.theory(ax, [min(ends), max(ends)], [min(ends), max(ends)], label="as predicted")
 
 
-def _histogram(ax: Axes, panel: "Section", found: Sequence[Series]) -> None:
+def _histogram(ax: Axes, panel: Section, found: Sequence[Series]) -> None:
     assert panel.reading is not None
     values = [
         np.array([e.value for _, e in series.numbers(panel.reading, own.runs)]) for own in found
@@ -275,7 +283,7 @@ def _with(run: Run, **more: Any) -> Run:
     return replace(run, params={**run.params, **more})
 
 
-def _lines(ax: Axes, panel: "Section", lines: Sequence[Sequence[Sequence[Curve]]]) -> None:
+def _lines(ax: Axes, panel: Section, lines: Sequence[Sequence[Sequence[Curve]]]) -> None:
     """Laws, each in the colours of its series unless it is one for all; the bound hatched."""
     for law, dash, own in zip(panel.laws, DASHES, lines, strict=False):
         same = _one(own)

@@ -34,10 +34,6 @@ class Panel(Protocol):
         """What cannot be of it, by the axes of every sweep: found when the study is built."""
         ...
 
-    def paint(self, ax: Axes, runs: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
-        """Draws the runs."""
-        ...
-
 
 @dataclass(frozen=True)
 class Section:
@@ -78,12 +74,6 @@ class Section:
             if axis in series.axes_of(self.by):
                 yield f"by {axis}: the reading itself runs along that axis"
 
-    def paint(self, ax: Axes, runs: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
-        """Draws the runs of the section."""
-        from sims.figures import painting
-
-        painting.section(ax, self, runs)
-
 
 @dataclass(frozen=True)
 class ByHand:
@@ -95,10 +85,6 @@ class ByHand:
     def mistakes(self, known: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
         """None that could be seen beforehand."""
         return ()
-
-    def paint(self, ax: Axes, runs: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
-        """Draws the finished runs."""
-        self.painter(ax, [run for run in runs if run.status == "ok"], verdicts)
 
 
 def traces(
@@ -242,16 +228,3 @@ def _powered(name: str, power: float) -> str:
     if power == 1:
         return name
     return f"{name[:-1]}^{{{power:g}}}$" if name.endswith("$") else f"{name}$^{{{power:g}}}$"
-
-
-def drawn(
-    title: str, authors: str, panels: Sequence[Panel]
-) -> Callable[[list[Run], list[Verdict]], Any]:
-    """What draws the figure of these panels."""
-
-    def draw(runs: list[Run], verdicts: list[Verdict]) -> Any:
-        from sims.figures import painting
-
-        return painting.sheet(f"{title} ({authors})", panels, runs, verdicts)
-
-    return draw

@@ -92,8 +92,11 @@ class Sweep:
 
     @property
     def drawn(self) -> tuple[str, ...]:
-        """The axes that redraw the data: those that the problem asks for."""
-        asked = asked_by(self.problem)
+        """The axes that redraw the data: those that the problem asks for, but for the horizon.
+
+        A problem may want to know how long it is used (which form of an operator is cheaper then).
+        """
+        asked = {*asked_by(self.problem)} - {self.horizon}
         return tuple(axis for axis in (*self.shape, *self.instance) if axis in asked)
 
     def range_of(self, axis: str) -> Range | Words:

@@ -13,8 +13,9 @@ from matsense.errors import nearest
 from matsense.fitting.rates import Fit
 from matsense.judging.claims import Claim, Run
 from matsense.judging.conditions import Selection
+from matsense.judging.judge import Verdict
 from matsense.judging.writing import mistakes
-from sims.figures.panels import Panel, drawn
+from sims.figures.panels import Panel
 from sims.study.model import Study, Sweep, unnamed
 from sims.study.ranges import Fits, Ranges, Rule, as_rules
 
@@ -201,10 +202,10 @@ def paper(
         cite,
         sweeps,
         claims,
-        draw or drawn(title, authors, panels),
+        draw or _drawn(title, authors, panels),
         fit,
         predicted,
-        {name: drawn(f"{title}: {name}", authors, own) for name, own in more.items()},
+        {name: _drawn(f"{title}: {name}", authors, own) for name, own in more.items()},
     )
 
 
@@ -255,3 +256,17 @@ def instances_needed(probability: float) -> int:
     """
     z = float(special.ndtri(0.975))
     return math.ceil(z**2 * probability / (1 - probability))
+
+
+def _drawn(
+    title: str, authors: str, panels: Sequence[Panel]
+) -> Callable[[list[Run], list[Verdict]], Any]:
+    """What draws the figure of these panels."""
+
+    def draw(runs: list[Run], verdicts: list[Verdict]) -> Any:
+        # A worker imports studies, and draws nothing: matplotlib takes a third of a second.
+        from sims.figures import painting
+
+        return painting.figure_of(f"{title} ({authors})", panels, runs, verdicts)
+
+    return draw

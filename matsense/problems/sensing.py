@@ -73,15 +73,9 @@ def geometric_spectrum(r: int, kappa: float | Float[Array, ""]) -> Float[Array, 
     return jnp.asarray(kappa) ** -(jnp.arange(r) / max(r - 1, 1))
 
 
-def haar(key: PRNGKeyArray, n: int, r: int) -> Float[Array, "n r"]:
-    """A uniformly distributed n-by-r orthonormal matrix (QR with positive diagonal)."""
-    Q, R = jnp.linalg.qr(jax.random.normal(key, (n, r)))
-    return Q * jnp.where(jnp.diagonal(R) < 0, -1.0, 1.0)
-
-
 def symmetric_truth(key: PRNGKeyArray, n: int, sigma: Float[Array, " r"]) -> Truth:
     """A PSD Sigma = U diag(sigma) U^T with Haar U and the given eigenvalues, descending."""
-    U = haar(key, n, sigma.shape[0])
+    U = jax.random.orthogonal(key, n, m=sigma.shape[0])
     return Truth(U, sigma, U)
 
 
@@ -91,7 +85,9 @@ def rectangular_truth(
     """An n1-by-n2 Sigma = U diag(sigma) V^T with independent Haar U and V."""
     key_u, key_v = jax.random.split(key)
     r = sigma.shape[0]
-    return Truth(haar(key_u, shape[0], r), sigma, haar(key_v, shape[1], r))
+    n1, n2 = shape
+    U, V = jax.random.orthogonal(key_u, n1, m=r), jax.random.orthogonal(key_v, n2, m=r)
+    return Truth(U, sigma, V)
 
 
 def population(truth: Truth) -> Sensing:

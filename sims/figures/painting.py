@@ -34,7 +34,7 @@ INSIDE, TWICE = 5, 10  # series that a legend inside can name, and in two column
 Curve = tuple[np.ndarray, np.ndarray]
 
 
-class Sheet(Figure):
+class Panelled(Figure):
     """A figure of panels, and what became of those that could not be drawn."""
 
     notices: tuple[str, ...] = ()
@@ -42,11 +42,11 @@ class Sheet(Figure):
 
 def figure_of(
     title: str, panels: Sequence[Panel], runs: Sequence[Run], verdicts: Sequence[Verdict]
-) -> Sheet:
+) -> Panelled:
     """The panels side by side; one that fails says so in its place, and costs no other."""
     columns = max(min(len(panels), COLUMNS), 1)
     rows = max(-(-len(panels) // columns), 1)
-    figure = Sheet(figsize=(WIDTH * columns, HEIGHT * rows), layout="constrained")
+    figure = Panelled(figsize=(WIDTH * columns, HEIGHT * rows), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     for ax, letter, panel in zip(axes, "abcdefghijklmnopqrstuvwxyz", panels, strict=False):

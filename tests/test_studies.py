@@ -32,7 +32,7 @@ from sims.columns import FIXED
 from sims.figures.notation import plain
 from sims.grid import grid
 from sims.ranges import Words
-from sims.study import Study, Sweep, available, grid_of, load, points
+from sims.study import Study, Sweep, available, grid_of, load, points, unnamed
 from sims.worker import inputs, programs
 
 BIB = (Path(__file__).parent.parent / "matsense" / "references.bib").read_text()
@@ -54,9 +54,9 @@ def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
     named = {name: np.array(recorded) for claim in study.claims for name in asked_of(claim)}
     seen: defaultdict[str, np.ndarray] = defaultdict(lambda: np.array(recorded), named)
     return [
-        Run(f"{sweep.name} {number}", sweep.name, params, 0, "ok", seen)
+        replace(point.missing, id=f"{sweep.name} {number}", status="ok", quantities=seen)
         for sweep in at_size(study, quick)
-        for number, params in enumerate(grid_of(sweep))
+        for number, point in enumerate(unnamed("", sweep, 1))
     ]
 
 

@@ -139,9 +139,9 @@ class Rule:
 
     def broken(self, values: Values, memory: float) -> str:
         """What is said of values that break it; nothing of those that keep it."""
-        expression = isinstance(self.holds, Expression)
-        kept = self.holds(values) if expression else self.holds(**values)
-        return "" if kept else self.words
+        if isinstance(self.holds, Expression):
+            return "" if self.holds(values) else self.words
+        return "" if self.holds(**values) else self.words
 
 
 @dataclass(frozen=True)

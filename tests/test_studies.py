@@ -29,7 +29,7 @@ from matsense.judging.laws import asked_by
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
 from sims.storage.columns import FIXED
-from sims.study import Study, Sweep, grid_of, points
+from sims.study import Study, Sweep, grid_of, points, unnamed
 from sims.study.catalogue import available, load
 from sims.study.ranges import Words
 from sims.terminal import options
@@ -55,9 +55,9 @@ def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
     named = {name: np.array(recorded) for claim in study.claims for name in asked_of(claim)}
     seen: defaultdict[str, np.ndarray] = defaultdict(lambda: np.array(recorded), named)
     return [
-        Run(f"{sweep.name} {number}", sweep.name, params, 0, "ok", seen)
+        replace(point.missing, id=f"{sweep.name} {number}", status="ok", quantities=seen)
         for sweep in at_size(study, quick)
-        for number, params in enumerate(grid_of(sweep))
+        for number, point in enumerate(unnamed("", sweep, 1))
     ]
 
 

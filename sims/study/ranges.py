@@ -138,9 +138,9 @@ class Rule:
 
     def broken(self, values: Values, memory: float) -> str:
         """What is said of values that break it; nothing of those that keep it."""
-        holds = self.holds
-        kept = holds(values) if isinstance(holds, Expression) else holds(**values)
-        return "" if kept else self.words
+        if isinstance(self.holds, Expression):
+            return "" if self.holds(values) else self.words
+        return "" if self.holds(**values) else self.words
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the hor
 WAVE = 0.02  # a pace that goes up and down by more is none,
 WAVED = 2.5  # seen by so many standard errors both ways
 UNSEEN = 0.12  # standard errors of the drift that are charged where none is seen
+REACHES = 0
 UNSETTLED = "its pace"  # how every reason begins
 SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
 RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
@@ -106,7 +107,7 @@ def examine(
         reason, endless = "", 0.0
     if reason:
         return Witness(reason=reason)
-    below, above = reach(u[start:], z[start:], scatter, pace, unseen)
+    below, above = reach(u[start:], z[start:], scatter, pace, unseen) if unseen or REACHES else (0.0, 0.0)
     return Witness(max(below, AHEAD * endless), above)
 
 

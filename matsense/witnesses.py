@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from matsense.estimate import FAMILYWISE, LEVEL
 from matsense.fits import Candidate, Decay, Fit, refused
-from matsense.frames import SMALLEST_WINDOW
+from matsense.frames import SMALLEST_WINDOW, Array
 from matsense.pace import UNSETTLED, Witness, examine
 from matsense.rivals import beside_edges, beside_powers
 
@@ -42,13 +43,30 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         edges = u[-1] - step * np.arange(4, -1, -1.0)
         witness = examine(u, z, a, edges, steady=0.5, unseen=False)
         if not witness.reason and math.isnan(decay.floor):
-            witness = beside_powers(found, decay, witness)
+            f, witness = widened(f, witness, *beside_powers(found, decay))
             if witness.below > f.value:
                 # From no decay to speak of to as much more: what stays is a bound from above.
                 witness = Witness(f.value, max(witness.above, f.value))
     if witness.reason:
         return refused(witness.reason, decay).fit
     return replace(f, below=float(witness.below), above=float(witness.above))
+
+
+def widened(f: Fit, witness: Witness, low: Array, high: Array) -> tuple[Fit, Witness]:
+    """Fit and witness whose interval reaches from `low` to `high`, (2,), at both levels.
+
+    What grows with the level is noise and goes to the standard error, as far as neither end of the
+    95% interval has to move for it; the rest is how far the limit may lie whatever the noise.
+    """
+    t = f.estimate._replace(se=1.0)
+    narrow, wide = t.half_width(LEVEL), t.half_width(FAMILYWISE)
+    low, high = np.minimum(low, f.value), np.maximum(high, f.value)
+    grown = max(low[0] - low[1], high[1] - high[0]) / (wide - narrow)
+    se = max(f.se, min(grown, min(f.value - low[0], high[0] - f.value) / narrow))
+    below = f.value - low[0] - narrow * se
+    above = high[0] - f.value - narrow * se
+    widest = Witness(max(witness.below, float(below)), max(witness.above, float(above)))
+    return replace(f, se=float(se)), widest
 
 
 def ended(found: Fit, decay: Decay) -> Fit:

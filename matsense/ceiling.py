@@ -4,8 +4,8 @@ A judge that keeps 95% of its intervals right for a law and for a rival must hol
 95% of the rival's traces; by Neyman and Pearson it can leave it out in at most Phi(D - 1.645) of
 the law's own, where D is the distance of the two in standard deviations of the noise: D^2 is the
 sum of squares of the whitened difference of their logarithms (derived here). What is sure to 25% of
-the truth must leave out all that is 25% off or more, so any such rival bounds its power; and so do two
-at once, one on either side, by any mixture of both, for which Neyman and Pearson hold as well
+the truth must leave out all that is 25% off or more, so any such rival bounds its power, and so do
+two at once, one on either side, by any mixture of both, for which Neyman and Pearson hold as well
 (Lehmann and Romano 2005, section 3.8). The rivals are
 laws that the calibration also draws, where an interval must hold *their* end: two rates within a
 factor 3 and amplitudes within 10, a factor (t + tau)^-a, a logarithm to a power up to 2, a second

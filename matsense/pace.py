@@ -39,7 +39,6 @@ AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the hor
 WAVE = 0.02  # a pace that goes up and down by more is none,
 WAVED = 2.5  # seen by so many standard errors both ways
 UNSEEN = 0.12  # standard errors of the drift that are charged where none is seen
-REACHES = 0
 UNSETTLED = "its pace"  # how every reason begins
 SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
 RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
@@ -82,12 +81,19 @@ class Slopes(NamedTuple):
 
 
 def examine(
-    u: Array, z: Array, start: int, stretches: Array, steady: float, unseen: bool
+    u: Array,
+    z: Array,
+    start: int,
+    stretches: Array,
+    steady: float,
+    unseen: bool,
+    drifts: bool = True,
 ) -> Witness:
     """What the ticks (n,) say about the law fitted to those from `start` on.
 
     `stretches` are edges in u, increasing, the last of them u[-1]: the pace is compared from one
-    stretch to the next, before the window too. `unseen` charges what noise may hide of a drift.
+    stretch to the next, before the window too. `unseen` charges what noise may hide of a drift,
+    `drifts` a drift at all: not where laws that drift so are weighed (`matsense.rivals`).
     """
     scatter = scatter_of(u[start:], z[start:])
     if not unseen and scatter.wanders(len(u) - start):
@@ -107,7 +113,9 @@ def examine(
         reason, endless = "", 0.0
     if reason:
         return Witness(reason=reason)
-    below, above = reach(u[start:], z[start:], scatter, pace, unseen) if unseen or REACHES else (0.0, 0.0)
+    if not drifts:
+        return Witness(AHEAD * endless)
+    below, above = reach(u[start:], z[start:], scatter, pace, unseen)
     return Witness(max(below, AHEAD * endless), above)
 
 

@@ -66,26 +66,27 @@ def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
     scales = np.append(grid, scale * np.exp(np.linspace(-0.1, 0.1, NEAR)))
     x = np.log(t - t[0] + scales[:, None])
     seconds = np.log(t + t[-1] * CROSSINGS[:, None])
-    whole = np.ones_like(t)
+    whole = np.ones((1, len(t)))
     told = whitened(e, whole, rho)
     ends = Ends(fresh, float(told @ told))
-    # Above a floor, log(L + floor) moves with log L by the share of L.
-    shares = [(whole, z)]
+    # Above a floor, log(L + floor) moves with log L by the share of L, with log floor by the rest:
+    # the levels of both are the rival's to choose.
+    cases = [(whole[0], whole, z)]
     if floor > 0:
         share = 1 / (1 + np.exp(math.log(floor) - law))
-        shares.append((share, share * law + e))
-    for share, target in shares:
-        target, xs = whitened(target, share, rho), whitened(share * x, share, rho)
+        cases.append((share, np.stack([share, 1 - share]), share * law + e))
+    for share, levels, target in cases:
+        target, xs = whitened(target, levels, rho), whitened(share * x, levels, rho)
         arguments, step = ARGUMENTS, math.log(ARGUMENTS[1] / ARGUMENTS[0])
         for _ in range(FINER):
-            logs = whitened(share * np.log(np.log(t + arguments[:, None])), share, rho)
+            logs = whitened(share * np.log(np.log(t + arguments[:, None])), levels, rho)
             ends.reach(0.0, xs, target, logs, (-STEEPEST, STEEPEST))
             best = ends.reach_zero(target, logs, (-STEEPEST, STEEPEST))
             step /= 4
             arguments = arguments[best] * np.exp(step * np.arange(-4, 5))
             arguments = np.clip(arguments, ARGUMENTS[0], ARGUMENTS[-1])
         # t^-p (1 + c / t) is t^-(p + 1) (t + c).
-        ends.reach(1.0, xs, target, whitened(share * seconds, share, rho), (1.0, 1.0))
+        ends.reach(1.0, xs, target, whitened(share * seconds, levels, rho), (1.0, 1.0))
     return ends.low, ends.high
 
 
@@ -97,9 +98,7 @@ class Ends:
         self.noise, self.least = noise, least
         self.low, self.high = np.full(2, math.inf), np.full(2, -math.inf)
 
-    def reach(
-        self, less: float, x: Array, z: Array, w: Array, strip: tuple[float, float]
-    ) -> None:
+    def reach(self, less: float, x: Array, z: Array, w: Array, strip: tuple[float, float]) -> None:
         """Takes in p - `less` of z = -p x + a w, for any row of x and of w.
 
         x (M, n), w (K, n), a inside `strip`. Likely is what has a sum of squares within the
@@ -128,7 +127,7 @@ class Ends:
                 self.low[i], self.high[i] = min(self.low[i], p.min()), max(self.high[i], p.max())
 
     def reach_zero(self, z: Array, w: Array, strip: tuple[float, float]) -> int:
-        """Takes in p = 0 where z = a w is likely, a law of two parameters less; the best row of w."""
+        """Takes in p = 0 where z = a w is likely: two parameters less. The best row of w."""
         ww, along = dot(w, w), w @ z
         a = np.clip(along / ww, *strip)
         squares = z @ z + a * (a * ww - 2 * along)
@@ -153,12 +152,16 @@ def memory(e: Array) -> tuple[float, float]:
     return min(rho + (1 + 6 * rho) / n, 1.0), float(fresh @ fresh) / max(n - 5, 1)
 
 
-def whitened(v: Array, level: Array, rho: float) -> Array:
-    """v (..., n) without the memory of AR(1) noise and without its part along `level` (n,)."""
-    first = math.sqrt(1 - rho**2)
-    one = np.append(first * level[0], level[1:] - rho * level[:-1])
-    v = np.concatenate([first * v[..., :1], v[..., 1:] - rho * v[..., :-1]], -1)
-    return v - ((v @ one) / max(float(one @ one), 1e-300))[..., None] * one
+def whitened(v: Array, levels: Array, rho: float) -> Array:
+    """v (..., n) without the memory of AR(1) noise and without its part along `levels` (m, n)."""
+
+    def fresh(v: Array) -> Array:
+        first = math.sqrt(1 - rho**2) * v[..., :1]
+        return np.concatenate([first, v[..., 1:] - rho * v[..., :-1]], -1)
+
+    q = np.linalg.qr(fresh(levels).T)[0]
+    v = fresh(v)
+    return v - (v @ q) @ q.T
 
 
 def beside(x: Array, z: Array, shapes: Array) -> tuple[Array, Array]:

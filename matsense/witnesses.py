@@ -12,6 +12,8 @@ from matsense.pace import UNSETTLED, Witness, examine
 from matsense.rivals import beside_edges, beside_powers
 
 NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
+TOO_YOUNG = "bent at its start as a power law that begins at"
+YOUNG = 0.5  # t + t0 over t at the start of a window: less is the bend of a floor that is not seen
 FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
 
 
@@ -26,6 +28,8 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         witness = examine(t, z, a, edges, steady=0.7, unseen=True)
         if not witness.reason:
             witness = beside_edges(found, t[a:], z[a:], witness)
+    elif f.window[0] + f.shift < YOUNG * f.window[0]:
+        return refused(f"{TOO_YOUNG} t = {-f.shift:.3g}, just before its window", decay).fit
     else:
         keep = decay.t + f.shift > 0
         keep &= decay.t <= f.window[1]
@@ -41,8 +45,9 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
             return replace(f, below=f.value, above=f.value)
         step = (u[-1] - u[a]) / 2
         edges = u[-1] - step * np.arange(4, -1, -1.0)
-        witness = examine(u, z, a, edges, steady=0.5, unseen=False)
-        if not witness.reason and math.isnan(decay.floor):
+        weighed = math.isnan(decay.floor)
+        witness = examine(u, z, a, edges, steady=0.5, unseen=False, drifts=not weighed)
+        if not witness.reason and weighed:
             f, witness = widened(f, witness, *beside_powers(found, decay))
             if witness.below > f.value:
                 # From no decay to speak of to as much more: what stays is a bound from above.

@@ -28,8 +28,8 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         witness = examine(t, z, a, edges, steady=0.7, unseen=True)
         if not witness.reason:
             witness = beside_edges(found, t[a:], z[a:], witness)
-    # Where ticks before the window are there to say that no such law began among them.
-    elif found.start > 0 and f.window[0] + f.shift < YOUNG * f.window[0]:
+    # Of a law that began before the first tick nothing is said.
+    elif decay.t[0] < -f.shift and f.window[0] + f.shift < YOUNG * f.window[0]:
         return refused(f"{TOO_YOUNG} t = {-f.shift:.3g}, just before its window", decay).fit
     else:
         keep = decay.t + f.shift > 0

@@ -22,7 +22,7 @@ Line = Callable[[Row, Tally], str]
 NAME = 66
 SELDOM = 0.05  # a row answered less often counts as refused
 MOST_WRONG = 0.02
-WEIGHED = 12  # traces a row whose nearest rivals are sought
+WEIGHED = 20  # traces a row whose nearest rivals are sought
 
 
 def head(title: str, *columns: str) -> str:

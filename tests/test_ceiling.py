@@ -7,7 +7,15 @@ import pytest
 from scipy import optimize, stats
 
 from matsense.fitting import synthetic as draw
-from matsense.fitting.ceiling import CERTAIN, FARTHEST, Rival, ceiling, distance, nearest
+from matsense.fitting.ceiling import (
+    CERTAIN,
+    FARTHEST,
+    Rival,
+    ceiling,
+    distance,
+    leaving_out_both,
+    nearest,
+)
 
 
 def drawn(spec, seed=0):
@@ -40,8 +48,7 @@ def test_the_distance_knows_of_memory():
 
 def test_without_noise_everything_can_be_told():
     d = drawn(draw.power(1.0, "log"))
-    assert nearest(d, 0.1) == FARTHEST
-    assert ceiling(d, 0.1) > 1 - 1e-9
+    assert ceiling(d, 0.1) == stats.norm.cdf(FARTHEST - CERTAIN) > 1 - 1e-9
 
 
 @pytest.mark.parametrize("off", [0.1, 0.25])
@@ -71,9 +78,30 @@ def test_the_ceiling_is_that_of_the_likelihood_ratio():
         for a in (-1.5, 0.0)
     ]
     apart = min(fitted, key=lambda f: f.cost).fun
-    assert nearest(d, off) <= math.sqrt(apart @ apart) * (1 + 1e-4)
+    least = min(np.linalg.norm(side) for side in nearest(d, off))
+    assert least <= math.sqrt(apart @ apart) * (1 + 1e-4)
     noise = g.standard_normal((20000, use.sum()))
     of_rival, of_law = noise @ apart + apart @ apart, noise @ apart
     # Reject the rival where its statistic lies below the twentieth of its own draws.
     power = (of_law < np.quantile(of_rival, 0.05)).mean()
     assert ceiling(d, off) <= power + 0.02
+
+
+@pytest.mark.parametrize("apart", [0.5, 1.0, 2.0, 4.0])
+def test_two_rivals_at_once_bound_more_than_one(apart):
+    """Of a normal mean 0 against -d and d the best test is |x| < c, by symmetry."""
+    d = np.array([apart])
+    c = optimize.brentq(
+        lambda c: stats.norm.cdf(c - apart) - stats.norm.cdf(-c - apart) - 0.05, 0, 9
+    )
+    exact = 2 * stats.norm.cdf(c) - 1
+    assert leaving_out_both(d, -d) == pytest.approx(exact, abs=0.01)
+    assert exact <= stats.norm.cdf(apart - CERTAIN)
+    # One rival twice is one rival.
+    assert leaving_out_both(d, d) == pytest.approx(stats.norm.cdf(apart - CERTAIN), abs=0.01)
+
+
+def test_a_rival_farther_off_bounds_as_well():
+    """Above a floor, a slow power that crosses over lies nearer than any that is 25% off."""
+    d = drawn(draw.power(1.0, "log", 0.1, shift=(3.0, 15.0), crossing=(1e4, 3e4)))
+    assert ceiling(d, 0.25) < 0.5

@@ -15,12 +15,10 @@ import numpy as np
 
 from matsense.fitting import synthetic as draw
 from matsense.fitting.ceiling import ceiling
-from matsense.fitting.estimate import Call, Estimate, Sense, decide
+from matsense.fitting.estimate import FAMILYWISE, LEVEL, Call, Estimate, Sense, decide
 from matsense.fitting.rates import Fit, Law, fit
 from matsense.fitting.synthetic import Draw, Drawn, Noise, Spacing, Start
 
-LEVEL = 0.95
-FAMILYWISE = 1 - (1 - LEVEL) / 200  # the level at which one of 200 runs contradicts a claim
 CLOSE = 0.1  # a right claim is "within 10%" of the truth ...
 NEAR = 0.25  # ... or within 25%
 SPACINGS: tuple[Spacing, Spacing] = ("log", "linear")
@@ -147,11 +145,11 @@ def unknown_rows() -> list[Row]:
             ("exponential", draw.exponential(s), strange),
             ("power 1", draw.power(1.0, s), strange),
             ("flat", draw.constant(s, 0.0), remembers),
-            ("ln t / sqrt t", draw.logarithm(s, 0.5, 1.0), small),
-            ("ln t / t", draw.logarithm(s, 1.0, 1.0), small),
-            ("1 / ln^2 t", draw.logarithm(s, 0.0, -2.0), small),
-            ("1 / (t^2 ln t)", draw.logarithm(s, 2.0, -1.0), small),
-            ("t^-1 beside t^-2", draw.crossover(s), small),
+            ("ln t / sqrt t", draw.logarithm(s, 0.5, 1.0), usual),
+            ("ln t / t", draw.logarithm(s, 1.0, 1.0), usual),
+            ("1 / ln^2 t", draw.logarithm(s, 0.0, -2.0), usual),
+            ("1 / (t^2 ln t)", draw.logarithm(s, 2.0, -1.0), usual),
+            ("t^-1 beside t^-2", draw.crossover(s), usual),
             ("20 to 60 periods", draw.oscillating(s, 20.0, 60.0), usual),
             ("0.7 to 4 periods", draw.oscillating(s, 0.7, 4.0), usual),
             ("periodic in ln t", draw.log_periodic(s), usual),

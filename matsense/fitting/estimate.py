@@ -9,6 +9,9 @@ from scipy import special
 
 Sense = Literal["equals", "at most", "at least"]
 
+LEVEL = 0.95  # of every interval, unless it says otherwise
+FAMILYWISE = 1 - (1 - LEVEL) / 200  # the level at which one of 200 runs contradicts a claim
+
 
 class Call(StrEnum):
     """The three answers. Nothing is ever "proved": a consistent claim has survived one sweep."""

@@ -1,31 +1,33 @@
 """Laws with another end that fit a window as well as the chosen one: how far that end may lie.
 
 A judge that is right for every law that it may meet cannot leave out the end of one that fits as
-well. The constants were settled on seeds 0 to 6 of `matsense.fitting.calibration`;
-how much power any such judge can have is `matsense.fitting.ceiling`.
+well. As well is the likelihood ratio's word: everything within the quantile of chi-square that
+belongs to the level of an interval, all that the rival is free to choose at its best (the profile
+likelihood of its end). How much power any such judge can have is `matsense.fitting.ceiling`.
 """
 
 import math
 
 import numpy as np
+from scipy import special
 
+from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay
-from matsense.fitting.frames import Array, repeated
+from matsense.fitting.frames import Array, dot
 from matsense.fitting.pace import Witness
-from matsense.fitting.windows import solve
+from matsense.fitting.residuals import CURVE
 
+LEVELS = np.array([LEVEL, FAMILYWISE])
 HOLDS = 1.2  # a law holds on every window on which its residuals are at most so much larger
-CROSSED = 2.0  # noise variances by which the sum of squares of two powers may be larger,
-EDGED = 1.0  # that of an exponential beside a power,
-LOGARITHM = 2.5  # and that of a power beside a logarithm, for each parameter that the law has more
-CROSSINGS = np.geomspace(0.01, 1.0, 24)  # of two powers that are tried, in parts of the horizon
+EDGED = 1.0  # noise variances by which an exponential beside a power may fit worse
 EDGES = np.array([0.5, 1.0, 1.5])  # powers beside an exponential that are tried
 DELAYS = np.array([1e-3, 1e-2, 3e-2])  # and their delays, in parts of the horizon
-SOME = 1.0  # standard errors from which on a logarithm counts as seen,
-BEYOND = 1.0  # and by which its power may be larger or smaller
-STEEPEST = 2.5  # no law is thought of with a higher power of the logarithm
-UNITS = 5  # of its argument that are tried,
-LEAST_UNIT = 0.05  # from so much of a tick to half the first positive one
+STEEPEST = 2.0  # no law is thought of with a higher power of the logarithm,
+ARGUMENTS = np.geomspace(1.5, 3.0, 5)  # which is that of the ticks plus one of these
+CROSSINGS = np.geomspace(0.01, 1.0, 24)  # of two powers that are tried, in parts of the horizon
+SCALES = 300  # of t + t0 at the first tick that are tried,
+NEAR = 41  # and some more about the law's own
+FINER = 5  # times the arguments are refined about the best
 
 
 def beside_edges(found: Candidate, t: Array, z: Array, witness: Witness) -> Witness:
@@ -40,46 +42,126 @@ def beside_edges(found: Candidate, t: Array, z: Array, witness: Witness) -> Witn
     return witness._replace(below=max(witness.below, -float(apart.min(initial=0.0))))
 
 
-def beside_powers(found: Candidate, decay: Decay, witness: Witness) -> Witness:
-    """The witness, widened to the exponents of rivals of a power law that fit as well.
+def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
+    """Least and largest exponents of laws that fit as well as the power law found, at both levels.
 
-    A shift whose bend lies before the window can be told neither from a logarithm, t^-p (ln t)^a,
-    nor from a faster power beside a slower one, t^-p (1 + c / t).
+    The rivals are (t + t0)^-p (ln(t + q))^a and (t + t0)^-p (1 + c / (t + t0)), each without a
+    floor and above that of the law; their shift is theirs to choose, as the law's is the law's. The
+    levels are `LEVELS`; an end is infinite where no rival fits.
+
+    The logarithm counts ticks: q is of order 1. One with a unit of its own, ln(1 + t / tau) with
+    tau about t0, no trace with noise tells from a shift.
     """
     # The earliest window on which the law holds tells it from a rival best.
-    assert found.scan is not None
-    last = found.start + len(found.misfit)
-    j = int(np.argmax(found.scan.variance <= HOLDS * found.variance))
-    first, misfit = found.start, found.misfit
-    if found.scan.frame.starts[j] < first:
-        first = int(found.scan.frame.starts[j])
-        misfit = found.scan.misfit[j, first:last]
-    inside = decay.t[first:last] > 0
-    t, z = decay.t[first:last][inside], decay.z[first:last][inside]
-    own = float((misfit[inside] ** 2).sum())
-    allowed = LOGARITHM * (1 if math.isnan(found.fit.floor) else 2) * found.variance
-    unit = 0.5 * decay.t[decay.t > 0][0]
-    of_logarithms = logarithms(np.log(t), z, unit, own + allowed)
-    exponents, squares = beside(np.log(t), z, np.log1p(t[-1] * CROSSINGS[:, None] / t))
-    crossing = exponents[squares < own + CROSSED * found.variance]
-    apart = np.concatenate([[0.0], of_logarithms - found.fit.value, crossing - found.fit.value])
-    return Witness(max(witness.below, -apart.min()), max(witness.above, apart.max()))
+    scan = found.scan
+    assert scan is not None
+    own = int(np.searchsorted(scan.frame.starts, found.start))
+    k = min(own, int(np.argmax(scan.variance <= HOLDS * found.variance)))
+    first, last = int(scan.frame.starts[k]), found.start + len(found.misfit)
+    t, z, e = decay.t[first:last], decay.z[first:last], scan.misfit[k, first:last]
+    rho, fresh = memory(e)
+    scale, floor = float(scan.scale[k]), float(scan.floor[k])
+    law = float(scan.level[k]) - float(scan.value[k]) * np.log(t - t[0] + scale)
+    grid = np.geomspace(min(1.0, scale), t[-1], SCALES)
+    scales = np.append(grid, scale * np.exp(np.linspace(-0.1, 0.1, NEAR)))
+    x = np.log(t - t[0] + scales[:, None])
+    seconds = np.log(t + t[-1] * CROSSINGS[:, None])
+    whole = np.ones((1, len(t)))
+    told = whitened(e, whole, rho)
+    ends = Ends(fresh, float(told @ told))
+    # Above a floor, log(L + floor) moves with log L by the share of L, with log floor by the rest:
+    # the levels of both are the rival's to choose.
+    cases = [(whole[0], whole, z)]
+    if floor > 0:
+        share = 1 / (1 + np.exp(math.log(floor) - law))
+        cases.append((share, np.stack([share, 1 - share]), share * law + e))
+    for share, levels, target in cases:
+        target, xs = whitened(target, levels, rho), whitened(share * x, levels, rho)
+        arguments, step = ARGUMENTS, math.log(ARGUMENTS[1] / ARGUMENTS[0])
+        for _ in range(FINER):
+            logs = whitened(share * np.log(np.log(t + arguments[:, None])), levels, rho)
+            ends.reach(0.0, xs, target, logs, (-STEEPEST, STEEPEST))
+            best = ends.reach_zero(target, logs, (-STEEPEST, STEEPEST))
+            step /= 4
+            arguments = arguments[best] * np.exp(step * np.arange(-4, 5))
+            arguments = np.clip(arguments, ARGUMENTS[0], ARGUMENTS[-1])
+        # t^-p (1 + c / t) is t^-(p + 1) (t + c).
+        ends.reach(1.0, xs, target, whitened(share * seconds, levels, rho), (1.0, 1.0))
+    return ends.low, ends.high
 
 
-def logarithms(x: Array, z: Array, unit: float, most: float) -> Array:
-    """Exponents p of exp(-p x) (x - ln u)^a, sum of squares under `most`, for units u up to `unit`.
+class Ends:
+    """The least and the largest p of all rivals that are likely, at each of `LEVELS`."""
 
-    A logarithm that is not seen is no rival. Of one that is, a may be any number within its error
-    and `STEEPEST`; p moves with it along the ridge on which both fit alike.
+    def __init__(self, noise: float, least: float) -> None:
+        """With the variance of fresh noise and the sum of squares of the law itself."""
+        self.noise, self.least = noise, least
+        self.low, self.high = np.full(2, math.inf), np.full(2, -math.inf)
+
+    def reach(self, less: float, x: Array, z: Array, w: Array, strip: tuple[float, float]) -> None:
+        """Takes in p - `less` of z = -p x + a w, for any row of x and of w.
+
+        x (M, n), w (K, n), a inside `strip`. Likely is what has a sum of squares within the
+        quantile of chi-square of the least so far.
+        """
+        xx, ww = dot(x, x)[:, None], dot(w, w)
+        alone, ridge = -(x @ z)[:, None] / xx, (x @ w.T) / xx
+        rest = z + alone * x
+        # What of w is not along x; a w that is all along it says nothing of a.
+        ww = np.maximum(ww - ridge**2 * xx, 1e-12 * ww)
+        free = (rest @ w.T) / ww
+        a = np.clip(free, *strip)
+        squares = dot(rest, rest)[:, None] + ww * (a - 2 * free) * a
+        self.least = min(self.least, float(squares.min()))
+        for i, most in enumerate(self.least + self.noise * special.chdtri(1, 1 - LEVELS)):
+            fits = squares <= most
+            if not fits.any():
+                continue
+            # Of the ellipse of all (p, a) that are likely, the ends in p within the strip of a.
+            budget = np.maximum(most - squares + ww * (a - free) ** 2, 0.0)
+            for side in (-1.0, 1.0):
+                at = free + side * ridge / ww * np.sqrt(budget / (ridge**2 / ww + 1 / xx))
+                at = np.clip(at, *strip)
+                spare = np.maximum(budget - ww * (at - free) ** 2, 0.0)
+                p = (alone + ridge * at + side * np.sqrt(spare / xx))[fits] - less
+                self.low[i], self.high[i] = min(self.low[i], p.min()), max(self.high[i], p.max())
+
+    def reach_zero(self, z: Array, w: Array, strip: tuple[float, float]) -> int:
+        """Takes in p = 0 where z = a w is likely: two parameters less. The best row of w."""
+        ww, along = dot(w, w), w @ z
+        a = np.clip(along / ww, *strip)
+        squares = z @ z + a * (a * ww - 2 * along)
+        likely = squares.min() <= self.least + self.noise * special.chdtri(2, 1 - LEVELS)
+        self.low = np.where(likely, np.minimum(self.low, 0.0), self.low)
+        self.high = np.where(likely, np.maximum(self.high, 0.0), self.high)
+        return int(squares.argmin())
+
+
+def memory(e: Array) -> tuple[float, float]:
+    """Correlation from tick to tick of residuals (n,), and the variance of their innovations.
+
+    The correlation is raised by its bias (`matsense.fitting.residuals.accumulated`). Residuals that
+    are a curve are lack of fit, not noise that remembers.
     """
-    inner = x - np.log(np.geomspace(min(LEAST_UNIT, unit), unit, UNITS)[:, None])
-    columns = np.stack([np.ones_like(inner), np.broadcast_to(-x, inner.shape), np.log(inner)], 2)
-    s = solve(np.broadcast_to(z, inner.shape), columns, repeated(len(x), UNITS))
-    p, a, se = s.coefficients[:, 1], s.coefficients[:, 2], s.se[:, 2]
-    low, high = np.maximum(a - BEYOND * se, -STEEPEST), np.minimum(a + BEYOND * se, STEEPEST)
-    rival = ((s.misfit**2).sum(1) < most) & (np.abs(a) > SOME * se) & (low < high)
-    ridge = (p - beside(x, z, np.zeros((1, len(x))))[0]) / a
-    return np.concatenate([(p + ridge * (end - a))[rival] for end in (low, high)])
+    n = len(e)
+    bend = np.diff(e, 2)
+    if bend @ bend < CURVE * (e @ e):
+        return 0.0, float(e @ e) / max(n - 5, 1)
+    rho = float(np.clip(e[:-1] @ e[1:] / (e[:-1] @ e[:-1] + 1e-300), 0.0, 1.0))
+    fresh = e[1:] - rho * e[:-1]
+    return min(rho + (1 + 6 * rho) / n, 1.0), float(fresh @ fresh) / max(n - 5, 1)
+
+
+def whitened(v: Array, levels: Array, rho: float) -> Array:
+    """v (..., n) without the memory of AR(1) noise and without its part along `levels` (m, n)."""
+
+    def fresh(v: Array) -> Array:
+        first = math.sqrt(1 - rho**2) * v[..., :1]
+        return np.concatenate([first, v[..., 1:] - rho * v[..., :-1]], -1)
+
+    q = np.linalg.qr(fresh(levels).T)[0]
+    v = fresh(v)
+    return v - (v @ q) @ q.T
 
 
 def beside(x: Array, z: Array, shapes: Array) -> tuple[Array, Array]:

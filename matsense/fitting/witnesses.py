@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay, Fit, refused
-from matsense.fitting.frames import SMALLEST_WINDOW
+from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.pace import UNSETTLED, Witness, examine
 from matsense.fitting.rivals import beside_edges, beside_powers
 
 NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
+TOO_YOUNG = "bent at its start as a power law that begins at"
+YOUNG = 0.5  # t + t0 over t at the start of a window: less is the bend of a floor that is not seen
 FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
 
 
@@ -25,6 +28,9 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         witness = examine(t, z, a, edges, steady=0.7, unseen=True)
         if not witness.reason:
             witness = beside_edges(found, t[a:], z[a:], witness)
+    # Of a law that began before the first tick nothing is said.
+    elif decay.t[0] < -f.shift and f.window[0] + f.shift < YOUNG * f.window[0]:
+        return refused(f"{TOO_YOUNG} t = {-f.shift:.3g}, just before its window", decay).fit
     else:
         keep = decay.t + f.shift > 0
         keep &= decay.t <= f.window[1]
@@ -40,15 +46,33 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
             return replace(f, below=f.value, above=f.value)
         step = (u[-1] - u[a]) / 2
         edges = u[-1] - step * np.arange(4, -1, -1.0)
-        witness = examine(u, z, a, edges, steady=0.5, unseen=False)
-        if not witness.reason and math.isnan(decay.floor):
-            witness = beside_powers(found, decay, witness)
+        weighed = math.isnan(decay.floor)
+        witness = examine(u, z, a, edges, steady=0.5, unseen=False, drifts=not weighed)
+        if not witness.reason and weighed:
+            f, witness = widened(f, witness, *beside_powers(found, decay))
             if witness.below > f.value:
                 # From no decay to speak of to as much more: what stays is a bound from above.
                 witness = Witness(f.value, max(witness.above, f.value))
     if witness.reason:
         return refused(witness.reason, decay).fit
     return replace(f, below=float(witness.below), above=float(witness.above))
+
+
+def widened(f: Fit, witness: Witness, low: Array, high: Array) -> tuple[Fit, Witness]:
+    """Fit and witness whose interval reaches from `low` to `high`, (2,), at both levels.
+
+    What grows with the level is noise and goes to the standard error, as far as neither end of the
+    95% interval has to move for it; the rest is how far the limit may lie whatever the noise.
+    """
+    t = f.estimate._replace(se=1.0)
+    narrow, wide = t.half_width(LEVEL), t.half_width(FAMILYWISE)
+    low, high = np.minimum(low, f.value), np.maximum(high, f.value)
+    grown = max(low[0] - low[1], high[1] - high[0]) / (wide - narrow)
+    se = max(f.se, min(grown, min(f.value - low[0], high[0] - f.value) / narrow))
+    below = f.value - low[0] - narrow * se
+    above = high[0] - f.value - narrow * se
+    widest = Witness(max(witness.below, float(below)), max(witness.above, float(above)))
+    return replace(f, se=float(se)), widest
 
 
 def ended(found: Fit, decay: Decay) -> Fit:

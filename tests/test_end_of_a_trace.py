@@ -368,3 +368,20 @@ def test_any_decay_onto_rounding_keeps_its_rate(rate, log_floor, scatter, seed, 
     f = fit(t, size * np.maximum(np.exp(-rate * t), floor))
     assert f.law == "exponential" and f.rounding and not f.stalled
     assert covers(f, rate=rate, exponent=math.inf)
+
+
+def test_a_deep_floor_is_no_stall_for_certain_unless_the_author_says_what_rounding_is():
+    """A preconditioned method leaves rounding at 1e-20 to 1e-12 of where the error began."""
+    t = np.unique(np.round(np.geomspace(1, 300, 90)))
+    rng = np.random.default_rng(0)
+    for depth in (3e-20, 1e-17, 1e-14):
+        floor = depth * np.exp(0.7 * rng.standard_normal(t.size))
+        y = 1e-4 * (np.exp(-0.5 * t) + floor)
+        open_ = fit(t, y)
+        low, high = open_.as_rate.interval()
+        assert low <= 1e-9 and 0.5 <= high < 0.55, (depth, open_)
+        assert "rounding" in open_.as_rate.reason
+        told = fit(t, y, resolution=1e-4 * depth)
+        assert told.as_rate.value == pytest.approx(0.5, rel=0.03) and not told.stalled
+    # A stall that is not deep is one.
+    assert fit(t, 1e-4 * (np.exp(-0.5 * t) + 1e-8)).stalled

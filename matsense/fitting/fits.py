@@ -42,6 +42,7 @@ class Fit:
     stalls_at: float = math.nan  # t from which on it is flat; NaN if it is not
     flat: float = 0.0  # for how long
     rounding: bool = False  # whether that floor is rounding, from the run's own scale
+    doubtful: bool = False  # whether it may be, and nothing tells
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided Student interval of `value`; (-inf, inf) for neither."""
@@ -60,6 +61,8 @@ class Fit:
 
         A flat end is no exponent 0: the shift t0 of a power law may lie beyond the horizon.
         """
+        if self.doubtful:
+            return Estimate(math.nan, reason=self._doubt)
         if self.stalled:
             return Estimate(math.nan, reason=f"flat from t = {self.stalls_at:.4g} on")
         return Estimate(math.inf) if self.law == "exponential" else self.estimate
@@ -69,12 +72,22 @@ class Fit:
         """The fit as a rate: 0 for a power law, whose rate tends to 0.
 
         Of a trace that is flat over the last L the rate is known to lie in [0, 7 / L]: a decay that
-        shows must have fallen by `STALLED_NATS`.
+        shows must have fallen by `STALLED_NATS`. A deep floor that may be rounding leaves both open:
+        the rate is at most that of the decay before it.
         """
+        if self.doubtful:
+            if self.law != "exponential":
+                return Estimate(math.nan, reason=self._doubt)
+            return self.estimate._replace(below=max(self.value, self.below), reason=self._doubt)
         if self.stalled:
             above = STALLED_NATS / self.flat if self.flat else math.inf
             return Estimate(0.0, self.se if self.law == "plateau" else 0.0, self.dof, above=above)
         return Estimate(0.0) if self.law == "power" else self.estimate
+
+    @property
+    def _doubt(self) -> str:
+        where = f"flat at {self.floor:.2g} from t = {self.stalls_at:.4g} on"
+        return f"{where}: a stall, or rounding (which floor= would say)"
 
     @property
     def stalled(self) -> bool:

@@ -9,6 +9,7 @@ widens its interval or takes it back.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +28,7 @@ __all__ = [
 
 ABOVE_FLOOR = 10.0  # ticks within this factor of a floor are left to the floor
 ROUNDING = 1e-20  # of its largest value: a floor below that of a squared error is arithmetic
+DEEP = 1e-12  # of its largest value: rounding or a stall, unless the author says what rounding is
 GUESSED = 1e4  # and so is one that is this many times the level that the author guessed
 
 
@@ -40,7 +42,12 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0
     where both hold, the one with clearly smaller residuals on the later of their windows is taken.
     """
     decay = prepare(t, y, start, resolution)
-    return decay if isinstance(decay, Fit) else ended(_law(decay), decay)
+    if isinstance(decay, Fit):
+        return decay
+    found = ended(_law(decay), decay)
+    # A method that amplifies rounding ends on a floor that no scale of the trace's own tells.
+    deep = resolution == 0 and decay.floor <= DEEP * float(np.exp(decay.z.max()))
+    return replace(found, doubtful=deep and found.stalled and found.law != "plateau")
 
 
 def _law(decay: Decay) -> Fit:

@@ -72,8 +72,8 @@ class Fit:
         """The fit as a rate: 0 for a power law, whose rate tends to 0.
 
         Of a trace that is flat over the last L the rate is known to lie in [0, 7 / L]: a decay that
-        shows must have fallen by `STALLED_NATS`. A deep floor that may be rounding leaves both open:
-        the rate is at most that of the decay before it.
+        shows must have fallen by `STALLED_NATS`. A deep floor that may be rounding leaves both
+        open: the rate is at most that of the decay before it.
         """
         if self.doubtful:
             if self.law != "exponential":

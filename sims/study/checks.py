@@ -52,9 +52,14 @@ def check_recorded(name: str, study: Study) -> None:
             if sweep.after is not None or not wanted:
                 continue
             if sweep_name not in found:
-                point = next(grid_of(sweep.with_axes(sweep.tiny)))
+                # Methods may record different quantities: every word of every axis is tried.
+                words = {axis: v for axis, v in sweep.axes.items() if isinstance(v[0], str)}
                 try:
-                    found[sweep_name] = set(traced(sweep, point)[1])
+                    found[sweep_name] = {
+                        name
+                        for point in grid_of(sweep.with_axes({**sweep.tiny, **words}))
+                        for name in traced(sweep, point)[1]
+                    }
                 except Exception:
                     break  # its runs will fail and say why; --try shows where
             for lacking in sorted(wanted - found[sweep_name]):

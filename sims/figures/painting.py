@@ -27,8 +27,8 @@ DASHES = ("-", "--", ":", "-.")
 # Plain ticks at the values of an axis up to so many.
 FEW = 8
 # The line under a title: its height in points, the letters that fit, the mark that it bears.
-NOTE, WIDE, GID = 9, 52, "under the title"
-TITLE = 44  # letters of a line of a title
+NOTE, WIDE, GID = 9, 46, "under the title"
+TITLE = 34  # letters of a line of a title
 WIDTH, HEIGHT = 3.25, 2.7  # of a panel in inches: a column
 INSIDE, TWICE = 5, 10  # series that a legend inside can name, and in two columns
 Curve = tuple[np.ndarray, np.ndarray]
@@ -113,8 +113,8 @@ def paint(ax: Axes, panel: Panel, runs: Sequence[Run], verdicts: Sequence[Verdic
 def section(ax: Axes, panel: Section, runs: Sequence[Run]) -> None:
     """Draws the runs of a section."""
     x, y = panel.scales.split()
-    ax.set_xlabel("\n".join(wrapped(panel.x, TITLE)))
-    ax.set_ylabel("\n".join(wrapped(panel.y, TITLE // 2 + 8)))
+    ax.set_xlabel("\n".join(wrapped(panel.x, TITLE + 10)))
+    ax.set_ylabel("\n".join(wrapped(panel.y, TITLE - 4)))
     about = [run for run in runs if panel.of(run)]
     found = series.chosen(panel.of, panel.by, [run for run in about if run.status == "ok"])
     if not found:

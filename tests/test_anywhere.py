@@ -134,9 +134,9 @@ def test_a_path_that_cannot_be_a_study_is_refused_in_one_line(
 
 
 def test_a_path_into_the_catalogue_is_the_catalogues_study(here: Path) -> None:
-    folder = toy.ROOT / "sims" / "studies" / "overparam_gd"
-    assert catalogue.find(str(folder / "__init__.py")) == "overparam_gd"
-    assert places.file_of("overparam_gd") == ""
+    folder = toy.ROOT / "sims" / "studies" / "robust_subgm"
+    assert catalogue.find(str(folder / "__init__.py")) == "robust_subgm"
+    assert places.file_of("robust_subgm") == ""
 
 
 @pytest.mark.parametrize(

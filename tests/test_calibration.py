@@ -96,7 +96,7 @@ def test_rarely_answered_rows_are_rows():
     "name",
     [
         "power 2, log ticks, noise 0.1",
-        "power 1, log ticks, noise 0.1",
+        "power 2, log ticks, no shift, noise 0.1",
         "exponential, log ticks, noise 0.1",
         "exponential, linear ticks, transient, noise 0.1",
         "exponential, linear ticks, plateau, rounding floor",

@@ -93,7 +93,9 @@ def _or_why_not(verdict: Verdict, runs: Sequence[Run]) -> Figure:
     """The picture, or what went wrong with it: one claim's picture costs no other's."""
     try:
         return evidence(verdict, runs)
-    except Exception as error:
+    except (MemoryError, OSError, KeyboardInterrupt):
+        raise  # the machine's, not the claim's
+    except BaseException as error:
         figure, axes = _frame(verdict, wrapped(failure(error), LETTERS - 2), [(0.5, 0.2)])
         axes[0].set_axis_off()
         return figure

@@ -82,7 +82,7 @@ def _place_legend(ax: Axes) -> None:
         )  # fmt: skip
 
 
-def failure(error: Exception) -> str:
+def failure(error: BaseException) -> str:
     """What went wrong, in one line, and where in the study."""
     frames = traceback.extract_tb(error.__traceback__)
     package = Path(__file__).parents[1]

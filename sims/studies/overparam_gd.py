@@ -88,7 +88,8 @@ def asymmetric(
 def with_limit(problem: Any, found: Any, k: int, r: int, eta: float) -> Any:
     """In place of the last factors, what they say of the limit that they are near."""
     F, G = found.pop("F")[:, :k], found.pop("G")[:, :k]
-    Sigma, normal = np.asarray(problem.truth.matrix.dense()), normal_matrix(problem.operator)
+    truth, normal = problem.truth, normal_matrix(problem.operator)
+    Sigma = np.asarray((truth.U * truth.sigma) @ truth.V.T)
     since = np.maximum(found["t"] - np.maximum(found.get("switched_at", 0), 0), 0.0)
     return found | theory.approach(eta, theory.limit_curvatures(F, G, Sigma, r, normal), since)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
-from matsense.judging.laws import by_name
 from sims.running.flops import inner
 from sims.study import Params, Sweep
+from sims.study.checks import traced
 
 
 def largest_array(sweep: Sweep, params: Params) -> int:
@@ -16,25 +16,9 @@ def largest_array(sweep: Sweep, params: Params) -> int:
 
     Whatever the problem or the trial raise at shapes that cannot be is passed on.
     """
-    static = sweep.static(params)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    own = {axis: _number(params[axis]) for axis in sweep.instance if axis not in static}
-    lanes = {axis: _number(params[axis]) for axis in sweep.lane}
-
-    def draw(key: Any, own: dict[str, Any]) -> Any:
-        return sweep.problem(key, **by_name(sweep.problem, {**static, **own}))
-
-    def run(instance: Any, key: Any, known: dict[str, Any]) -> Any:
-        return sweep.trial(instance, key, **by_name(sweep.trial, {**static, **known}))
-
-    drawn, instance = jax.make_jaxpr(draw, return_shape=True)(key, own)
-    ran, outputs = jax.make_jaxpr(run, return_shape=True)(instance, key, {**own, **lanes})
-    results = [sweep.lanes_wide * _bytes(leaf) for leaf in jax.tree.leaves(outputs)]
-    return max([*results, *_sizes(drawn.jaxpr), *_sizes(ran.jaxpr)])
-
-
-def _number(value: float) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((), type(value))
+    computations, recorded = traced(sweep, params)
+    results = [sweep.lanes_wide * _bytes(leaf) for leaf in jax.tree.leaves(recorded)]
+    return max([*results, *(size for each in computations for size in _sizes(each.jaxpr))])
 
 
 def _bytes(array: Any) -> int:

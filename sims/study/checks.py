@@ -15,8 +15,9 @@ from sims.study.model import Params, Study, Sweep, grid_of
 ALWAYS = {"run", "seed"}
 
 
-def traced(sweep: Sweep, params: Params) -> tuple[Any, Any]:
-    """Shapes of an instance, and of what its trial records, at these parameters.
+def traced(sweep: Sweep, params: Params) -> tuple[tuple[Any, Any], Any]:
+    """The computations of an instance and of its trial at these parameters, as jaxprs; and the
+    shapes of what the trial records. Nothing is drawn or compiled.
 
     Whatever the problem or the trial raise at shapes that cannot be is passed on.
     """
@@ -31,8 +32,9 @@ def traced(sweep: Sweep, params: Params) -> tuple[Any, Any]:
     def run(instance: Any, key: Any, known: dict[str, Any]) -> Any:
         return sweep.trial(instance, key, **by_name(sweep.trial, {**static, **known}))
 
-    instance = jax.eval_shape(draw, key, own)
-    return instance, jax.eval_shape(run, instance, key, {**own, **lanes})
+    drawn, instance = jax.make_jaxpr(draw, return_shape=True)(key, own)
+    ran, recorded = jax.make_jaxpr(run, return_shape=True)(instance, key, {**own, **lanes})
+    return (drawn, ran), recorded
 
 
 def _number(value: float) -> jax.ShapeDtypeStruct:

@@ -21,7 +21,7 @@ from matsense.fitting.estimate import Estimate
 from matsense.fitting.rates import fit
 from matsense.judging.claims import Claim, Run, given, lasting
 from matsense.judging.judge import judge
-from sims.figures.drawing import strip
+from sims.figures.drawing import readings
 from sims.storage.verdicts import dump, rates_csv, verdict_json
 from sims.terminal import listing
 from sims.terminal.listing import markdown_table
@@ -211,18 +211,16 @@ def test_json_holds_no_signs_of_control() -> None:
     text.encode()
 
 
-def test_a_strip_shows_what_is_known_from_one_side_as_an_arrow() -> None:
+def test_what_is_known_from_one_side_is_an_arrow() -> None:
     """Points for numbers, a line for how far they may be off, arrowheads for one known end."""
-    readings = {
-        0: Estimate(2.0), 1: Estimate(2.0, below=0.2), 2: Estimate(3.0, above=math.inf),
-        3: Estimate(1.0, below=math.inf), 4: Estimate(math.nan), 5: Estimate(math.inf),
-    }  # fmt: skip
     ax = Figure().subplots()
-    shown = claim("c", estimate=lambda run: readings[run.seed], hypotheses=())
-    strip(ax, [shown], [run(0.0, s) for s in readings])
+    value, below, above = np.array(
+        [[1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [1.5, 0.0, math.inf], [0.5, math.inf, 0.0]]
+    ).T
+    readings(ax, np.arange(4.0), value, value - below, value + above, "o", "black")
     drawn = {
         line.get_marker(): np.asarray(line.get_xdata(), dtype=float).tolist()
-        for line in ax.get_lines()[:-1] if len(np.atleast_1d(line.get_xdata()))
+        for line in ax.get_lines() if len(np.atleast_1d(line.get_xdata()))
     }  # fmt: skip
     assert drawn["o"] == [1.0, 1.0]
     assert drawn[">"] == [1.5] and drawn["<"] == [0.5]

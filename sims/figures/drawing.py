@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import matplotlib
@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from matsense.judging.claims import Claim, Run
-from matsense.judging.judge import compared
+from matsense.judging.claims import Run
 
 # Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
 COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")
@@ -142,26 +141,6 @@ def theory(ax: Axes, t: Any, values: Any, index: int | None = None, **style: Any
     ax.plot(t, values, **{"linestyle": "-", "color": own, "linewidth": 1.0, **style})
 
 
-def points_with_range(
-    ax: Axes, x: Sequence[float], rows: Sequence[Sequence[float]], index: int, label: str
-) -> None:
-    """At each x the median over runs, with bars over their range."""
-    middle = [float(np.median(row)) for row in rows]
-    low = [m - min(row) for m, row in zip(middle, rows, strict=True)]
-    high = [max(row) - m for m, row in zip(middle, rows, strict=True)]
-    ax.errorbar(
-        x,
-        middle,
-        yerr=[low, high],
-        fmt=marker(index),
-        color=colour(index),
-        markerfacecolor="white",
-        capsize=2,
-        linewidth=0.8,
-        label=label,
-    )
-
-
 def with_bars(
     ax: Axes, x: Sequence[Any], middle: Any, low: Any, high: Any, index: int, label: str
 ) -> None:
@@ -204,39 +183,6 @@ def bound(ax: Axes, x: Any, y: Any, index: int | None, side: str) -> None:
         hatch="////", linewidth=0,
     )  # fmt: skip
     ax.set_ylim(low, high)
-
-
-def strip(ax: Axes, claims: Iterable[Claim], runs: Sequence[Run]) -> None:
-    """Measured over predicted, a point a run and a row a claim, with the claims' tolerances.
-
-    A reading that is known from one side is an arrowhead at its known end, and one that may lie
-    off its value by more than noise has a line that far. Runs without a value are not drawn.
-    """
-    rng = np.random.default_rng(0)
-    names: list[str] = []
-    for row, claim in enumerate(claims):
-        chosen = [r for r in runs if claim.runs(r) and r.status == "ok"]
-        inside = np.array([claim.covers(run) for run in chosen], dtype=bool)
-        found = [compared(claim, run) for run in chosen]
-        values = np.array([e.value for e in found], dtype=float)
-        left = values - np.array([e.below for e in found], dtype=float)
-        right = values + np.array([e.above for e in found], dtype=float)
-        height = row + rng.uniform(-0.28, 0.28, len(found))
-        for covered, shape, tint in ((True, "o", COLOURS[0]), (False, "x", COLOURS[2])):
-            label = "judged" if covered else "outside the\nhypotheses"
-            mine = np.isfinite(values) & (inside == covered)
-            readings(
-                ax, height[mine], values[mine], left[mine], right[mine], shape, tint,
-                "" if names else label,
-            )  # fmt: skip
-        low, high = 1 - claim.tolerance, 1 + claim.tolerance
-        label = "" if names else "tolerance"
-        ax.fill_betweenx((row - 0.4, row + 0.4), low, high, color="0.85", zorder=0, label=label)
-        names.append(claim.id)
-    ax.axvline(1.0, color="black", linewidth=0.8)
-    # In two lines, since long names would push a whole column of panels aside.
-    ax.set_yticks(range(len(names)), [name.replace("/", "/\n") for name in names])
-    ax.invert_yaxis()
 
 
 def readings(

@@ -1,7 +1,6 @@
 """A study as data: its sweeps, its claims, its figure; and the runs that a grid expands to."""
 
 import hashlib
-import importlib.util
 import inspect
 import itertools
 import json
@@ -196,12 +195,6 @@ class Point:
             instance=self.instance,
             derived=self.derived,
         )
-
-
-def _catalogue() -> list[str]:
-    """The folder sims/studies, of which nothing is imported here: its modules import this one."""
-    found = importlib.util.find_spec("sims.studies")
-    return list(found.submodule_search_locations or ()) if found else []
 
 
 def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:

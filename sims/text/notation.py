@@ -66,7 +66,12 @@ def parts(sentence: str) -> list[tuple[bool, str]]:
 
 @cache
 def plain(sentence: str) -> str:
-    """The sentence in Unicode, on one line, without a dollar or a command of its mathematics."""
+    """The sentence in Unicode, on one line, without a dollar or a command of its mathematics.
+
+    One without mathematics is left as it is: whoever shows it escapes each of its signs.
+    """
+    if "$" not in sentence:
+        return sentence
     text = "".join(_read(text) if math else text for math, text in parts(sentence))
     return " ".join(text.split())
 

@@ -58,7 +58,7 @@ def figure_of(
             figure.notices += (f"panel ({letter}) {plain(panel.title)}: {why}",)
             ax.clear()
             ax.set_axis_off()
-            text = "\n".join(textwrap.wrap(f"it could not be drawn: {why}", WIDE - 10))
+            text = "\n".join(textwrap.wrap(f"it could not be drawn: {why}", WIDE - 4))
             ax.text(0.5, 0.5, text.replace("$", r"\$"), transform=ax.transAxes, ha="center",
                     va="center", color="0.3", fontsize=7)  # fmt: skip
         lines = wrapped(f"({letter}) {panel.title}", TITLE)

@@ -29,8 +29,8 @@ FEW = 8
 # The line under a title: its height in points, the letters that fit, the mark that it bears.
 NOTE, WIDE, GID = 9, 46, "under the title"
 TITLE = 34  # letters of a line of a title
-WIDTH, HEIGHT = 3.25, 2.7  # of a panel in inches: a column
-INSIDE, TWICE = 5, 10  # series that a legend inside can name, and in two columns
+WIDTH, HEIGHT = 4.2, 2.7  # of a panel in inches, with the names of many series beside it
+INSIDE = 4  # series named inside a panel: more would cover data
 Curve = tuple[np.ndarray, np.ndarray]
 
 
@@ -73,13 +73,10 @@ def _place_legend(ax: Axes) -> None:
     handles, _ = ax.get_legend_handles_labels()
     if not handles or ax.get_legend() is not None:
         return
-    if len(handles) > TWICE:
+    if len(handles) > INSIDE:
         drawing.legend(ax)
     else:
-        ax.legend(
-            loc="best", ncols=1 if len(handles) <= INSIDE else 2, handlelength=1.6,
-            labelspacing=0.3, borderaxespad=0.3, columnspacing=0.8,
-        )  # fmt: skip
+        ax.legend(loc="best", handlelength=1.6, labelspacing=0.3, borderaxespad=0.3)
 
 
 def failure(error: BaseException) -> str:

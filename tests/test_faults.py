@@ -334,9 +334,15 @@ def test_while_workers_import_a_terminal_gets_one_line(
 
 
 def test_ctrl_c_before_the_command_has_begun_is_one_line(tree: Path) -> None:
-    """JAX takes a second to import; a module that says so stands in its way here."""
-    (tree / "jax.py").write_text("import time\nopen('importing', 'w').close()\ntime.sleep(60)\n")
-    process = toy.start(tree, "toy")
+    """JAX takes a second to import; a module that says so stands in its way here: in a folder of
+    the path, since one in the current folder would be refused.
+    """
+    slow = tree / "slow"
+    slow.mkdir()
+    (slow / "jax.py").write_text("import time\nopen('importing', 'w').close()\ntime.sleep(60)\n")
+    path = os.pathsep.join([str(slow), str(tree)])
+    environment = toy.environment(tree) | {"PYTHONPATH": path}
+    process = children.start(toy.command("toy"), tree, environment)
     children.wait_until((tree / "importing").exists, process)
     out, err = toy.kill(process, signal.SIGINT)
     assert (process.returncode, out, err) == (3, "", "interrupted: nothing was written\n")

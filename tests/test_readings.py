@@ -113,7 +113,7 @@ def test_the_mean_of_traces_over_seeds_is_one_number() -> None:
     (unit,) = units_of(own, about)
     low, high = unit.estimate.interval()
     assert low < 0.05 < high and high - low < 0.005
-    with pytest.raises(InvalidInput, match="pool the seeds"):
+    with pytest.raises(InvalidInput, match="pools the seeds"):
         replace(own, mode=("with probability", 0.5))
 
 

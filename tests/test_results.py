@@ -48,7 +48,7 @@ def test_the_current_runs_and_the_verdicts(folder: Path) -> None:
     # The claim's own number, from the trace as it was read.
     t, error = (np.array(even[name].to_pylist()[0]) for name in ("t", "error"))
     assert t.tolist() == list(range(0, 301, 10))
-    late = (error > 1e-24) & (t > 50)
+    late = (error > 1e-24) & (t > 150)
     assert -np.polyfit(t[late], np.log(error[late]), 1)[0] == pytest.approx(0.2107, rel=0.01)
     assert sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*")) == before
 

@@ -156,7 +156,7 @@ class Claim:
         if self.pools and isinstance(self.mode, tuple):
             raise InvalidInput(
                 f"claim {self.id!r}, mode {self.mode[0]!r}",
-                "its numbers pool the seeds, so that no share of them can comply",
+                "it pools the seeds, so that no share of them can comply",
                 'judge it in "every run" or "in the mean"',
             )
 

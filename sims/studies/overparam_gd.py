@@ -40,7 +40,7 @@ from sims.study import (
     trace,
     traces,
 )
-from sims.study.ranges import Fits
+from sims.study.ranges import Fits, whole
 
 
 def symmetric(problem: Any, key: Any, k: Any, alpha: Any, eta: Any, steps: int, width: int) -> Any:
@@ -110,41 +110,43 @@ BASE = dict(r=3, kappa=1.0, eta=0.1, width=padded_width)
 SQUARE = dict(BASE, n=50, n1=lambda n: n, n2=lambda n: n, width=lambda k, n: padded_width(k, n, n))
 LARGE, SMALL = dict(BASE, n1=50, n2=40, kappa=(1.0, 3.0)), dict(BASE, n1=40, n2=30)
 STEP, STEPS = (dict(balance=beta, trigger=0.05) for beta in (1.0, (0.5, 1.0, 2.0)))
+SIDE, EACH = whole("the side of a matrix", 2), whole("steps", 1, 10**7, "every 50th is recorded")
+PLAIN, DENSE, SIDES = dict(n=SIDE), dict(n=SIDE, steps=EACH), dict(n1=SIDE, n2=SIDE, steps=EACH)
+ENDED: dict[str, Any] = dict(after=with_limit, ranges=SIDES)
 STARTS, LESS = (0.5, 0.35, 0.25, 0.2), dict(n1=24, n2=20, m=600)
 sweeps = (
     grid(
-        "symmetric", sensing.square, symmetric,
+        "symmetric", sensing.square, symmetric, ranges=PLAIN,
         axes=dict(SQUARE, kappa=(1.0, 3.0), k=(3, 4, 5, 8), alpha=(0.5, 0.2, 0.1), steps=300_000),
         quick=dict(kappa=1.0, alpha=(0.5, 0.2), steps=30_000),
     ),
     grid(
-        "asymmetric", sensing.rectangle, asymmetric, after=with_limit, lanes_wide=16,
+        "asymmetric", sensing.rectangle, asymmetric, **ENDED, lanes_wide=16, quick=dict(kappa=1.0),
         axes=dict(LARGE, k=(3, 4, 5), alpha=(0.5, 0.35, 0.25, 0.15, 0.1), steps=20_000),
-        quick=dict(kappa=1.0),
     ),
     grid(
-        "one_step", sensing.rectangle, asymmetric, after=with_limit,
+        "one_step", sensing.rectangle, asymmetric, **ENDED,
         axes=dict(LARGE, **STEPS, k=(4, 5), alpha=(0.5, 0.35, 0.2, 0.1), steps=3_000),
         quick=dict(kappa=1.0, balance=1.0),
     ),
     alone(
-        "symmetric_sensing", sensing.square, symmetric, quick=dict(n=30, m=450),
+        "symmetric_sensing", sensing.square, symmetric, quick=dict(n=30, m=450), ranges=PLAIN,
         axes=dict(SQUARE, m=(625, 1250, 2500, 12_500), k=(3, 4, 5), alpha=(0.5, 0.2), steps=10_000),
     ),
     alone(
-        "asymmetric_sensing", sensing.rectangle, asymmetric, after=with_limit, lanes_wide=16,
-        axes=dict(SMALL, m=(750, 1500, 6000), k=(3, 4, 5), alpha=STARTS, steps=10_000), quick=LESS,
+        "asymmetric_sensing", sensing.rectangle, asymmetric, **ENDED, lanes_wide=16, quick=LESS,
+        axes=dict(SMALL, m=(750, 1500, 6000), k=(3, 4, 5), alpha=STARTS, steps=10_000),
     ),
     alone(
-        "one_step_sensing", sensing.rectangle, asymmetric, after=with_limit, quick=LESS,
+        "one_step_sensing", sensing.rectangle, asymmetric, **ENDED, quick=LESS,
         axes=dict(SMALL, **STEP, m=1500, k=(4, 5), alpha=(0.5, 0.35, 0.2), steps=3_000),
     ),
     grid(
-        "twin_start", sensing.square, partial(asymmetric, twin=True),
+        "twin_start", sensing.square, partial(asymmetric, twin=True), ranges=DENSE,
         axes=dict(SQUARE, k=(4, 5), alpha=(0.5, 0.35), steps=10_000),
     ),
     alone(
-        "symmetrised", sensing.rectangle, asymmetric,
+        "symmetrised", sensing.rectangle, asymmetric, ranges=DENSE,
         axes=dict(SQUARE, n=30, m=900, k=(3, 4), alpha=(0.5, 0.35), steps=3_000),
     ),
 )  # fmt: skip

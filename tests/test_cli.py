@@ -282,7 +282,7 @@ BAD_STUDIES = {
     "wrong": ("study = 3", "defines no study"),
     "impossible": (
         toy.STUDY.replace('"alpha": (0.1, 0.05)', '"alpha": (0.1, 0.05, float("nan"))'),
-        "alpha=nan: it is a number",
+        "alpha=nan: it is a positive number",
     ),
 }
 

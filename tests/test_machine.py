@@ -170,8 +170,10 @@ def test_missing_packages_are_named_before_anything_runs(module: str, tree: Path
 
 def test_a_package_that_cannot_be_imported(tree: Path, tmp_path: Path) -> None:
     """As one that was built for another numpy: one line, and no verdict's code."""
-    (tmp_path / "jaxtyping.py").write_text("raise ImportError('numpy.core.multiarray\\nfailed')\n")
-    done = called(tree, RUN, {"PYTHONPATH": f"{tmp_path}{os.pathsep}{tree}"}, tmp_path)
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "jaxtyping.py").write_text("raise ImportError('numpy.core.multiarray\\nfailed')\n")
+    done = called(tree, RUN, {"PYTHONPATH": f"{installed}{os.pathsep}{tree}"}, tmp_path)
     assert (done.returncode, done.stdout) == (4, b"")
     assert done.stderr.count(b"\n") == 1
     assert b"numpy.core.multiarray failed" in done.stderr

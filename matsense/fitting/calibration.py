@@ -149,6 +149,8 @@ def unknown_rows() -> list[Row]:
             ("ln t / t", draw.logarithm(s, 1.0, 1.0), usual),
             ("1 / ln^2 t", draw.logarithm(s, 0.0, -2.0), usual),
             ("1 / (t^2 ln t)", draw.logarithm(s, 2.0, -1.0), usual),
+            ("ln s / sqrt s after a shift", draw.logarithm(s, 0.5, 1.0, (3.0, 300.0)), usual),
+            ("1 / (s ln s) after a shift", draw.logarithm(s, 1.0, -1.0, (3.0, 300.0)), usual),
             ("t^-1 beside t^-2", draw.crossover(s), usual),
             ("20 to 60 periods", draw.oscillating(s, 20.0, 60.0), usual),
             ("0.7 to 4 periods", draw.oscillating(s, 0.7, 4.0), usual),

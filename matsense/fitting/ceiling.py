@@ -8,8 +8,8 @@ the truth must leave out all that is 25% off or more, so any such rival bounds i
 two at once, one on either side, by any mixture of both, for which Neyman and Pearson hold as well
 (Lehmann and Romano 2005, section 3.8). The rivals are
 laws that the calibration also draws, where an interval must hold *their* end: two rates within a
-factor 3 and amplitudes within 10, a factor (t + tau)^-a, a logarithm to a power up to 2, a second
-power. Transient and floor, where the law has them, are the rival's to choose.
+factor 3 and amplitudes within 10, a factor (t + tau)^-a, a logarithm of t + t0 to a power up to 2,
+a second power. Transient and floor, where the law has them, are the rival's to choose.
 """
 
 import math
@@ -98,14 +98,15 @@ def powers(low: float, high: float, t: Array) -> Iterator[Rival]:
     """Power laws of exponent `low` to `high` beside a logarithm, or beside the next power."""
 
     def logarithm(q: Array, t: Array) -> Array:
-        return -q[3] * np.log(t + np.exp(q[0])) + q[1] * np.log(np.log(t + q[2]))
+        u = np.log(t + np.exp(q[0]))
+        return -q[2] * u + q[1] * np.log(u)
 
     def second(q: Array, t: Array) -> Array:
         s = t + np.exp(q[0])
         return -q[2] * np.log(s) + np.log1p(np.exp(q[1]) * t[-1] / s)
 
     least, most = 0.0, math.log(0.1 * t[-1])
-    yield Rival(logarithm, (least, -2.0, 1.5, low), (most, 2.0, 3.0, high))
+    yield Rival(logarithm, (math.log(1.5), -2.0, low), (most, 2.0, high))
     yield Rival(second, (least, math.log(0.03), low), (most, 0.0, high))
 
 

@@ -93,7 +93,8 @@ def examine(
 
     `stretches` are edges in u, increasing, the last of them u[-1]: the pace is compared from one
     stretch to the next, before the window too. `unseen` charges what noise may hide of a drift,
-    `drifts` a drift at all: not where laws that drift so are weighed (`matsense.fitting.rivals`).
+    `drifts` a drift at all: not where laws that drift so are weighed
+    (`matsense.fitting.rival_powers`).
     """
     scatter = scatter_of(u[start:], z[start:])
     if not unseen and scatter.wanders(len(u) - start):

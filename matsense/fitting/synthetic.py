@@ -324,12 +324,14 @@ def false_floor(spacing: Spacing) -> Draw:
 # Corrections and crossovers
 
 
-def logarithm(spacing: Spacing, p: float, of_log: float) -> Draw:
-    """t^-p (ln t)^of_log up to t = 1e6, with t + 1.5 to t + 3 for t."""
+def logarithm(
+    spacing: Spacing, p: float, of_log: float, shift: tuple[float, float] = (1.5, 3.0)
+) -> Draw:
+    """s^-p (ln s)^of_log up to t = 1e6, s = t + t0 with t0 log-uniform in `shift`."""
 
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing, 1e6)
-        shifted = t + log_uniform(g, 1.5, 3.0)
+        shifted = t + log_uniform(g, *shift)
         return Drawn(t, shifted**-p * np.log(shifted) ** of_log, 0.0, p)
 
     return draw

@@ -9,7 +9,8 @@ from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay, Fit, refused
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.pace import UNSETTLED, Witness, examine
-from matsense.fitting.rivals import beside_edges, beside_powers
+from matsense.fitting.rival_powers import beside_powers
+from matsense.fitting.rival_rates import beside_edges, beside_the_whole, stretch_beside
 
 NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
 TOO_YOUNG = "bent at its start as a power law that begins at"
@@ -28,6 +29,11 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
         witness = examine(t, z, a, edges, steady=0.7, unseen=True)
         if not witness.reason:
             witness = beside_edges(found, t[a:], z[a:], witness)
+            if decay.stall is None:  # what a floor hides may be anything
+                witness = beside_the_whole(found, t, z, witness)
+            b = stretch_beside(found, t, z)
+            if b is not None:
+                witness = Witness(reason=f"{UNSETTLED} may be that of exp(-t^{b:g}) as well")
     # Of a law that began before the first tick nothing is said.
     elif decay.t[0] < -f.shift and f.window[0] + f.shift < YOUNG * f.window[0]:
         return refused(f"{TOO_YOUNG} t = {-f.shift:.3g}, just before its window", decay).fit

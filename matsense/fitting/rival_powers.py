@@ -14,43 +14,26 @@ from scipy import special
 from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay
 from matsense.fitting.frames import Array, dot
-from matsense.fitting.pace import Witness
-from matsense.fitting.residuals import CURVE
+from matsense.fitting.likelihood import HOLDS, memory, whitened
 
 LEVELS = np.array([LEVEL, FAMILYWISE])
-HOLDS = 1.2  # a law holds on every window on which its residuals are at most so much larger
-EDGED = 1.0  # noise variances by which an exponential beside a power may fit worse
-EDGES = np.array([0.5, 1.0, 1.5])  # powers beside an exponential that are tried
-DELAYS = np.array([1e-3, 1e-2, 3e-2])  # and their delays, in parts of the horizon
 STEEPEST = 2.0  # no law is thought of with a higher power of the logarithm,
-ARGUMENTS = np.geomspace(1.5, 3.0, 5)  # which is that of the ticks plus one of these
+LEAST = 1.5  # which is that of the ticks plus this or more
 CROSSINGS = np.geomspace(0.01, 1.0, 24)  # of two powers that are tried, in parts of the horizon
 SCALES = 300  # of t + t0 at the first tick that are tried,
 NEAR = 41  # and some more about the law's own
-FINER = 5  # times the arguments are refined about the best
-
-
-def beside_edges(found: Candidate, t: Array, z: Array, witness: Witness) -> Witness:
-    """The witness, widened to the rates of exp(-rate t) (t + tau)^-a that fit (n,) ticks as well.
-
-    Such a factor is that of a spectrum's edge (a = 3/2 where the density begins as a square root).
-    """
-    shapes = -EDGES[:, None, None] * np.log(t + t[-1] * DELAYS[:, None])
-    rates, squares = beside(t, z, shapes.reshape(-1, len(t)))
-    plain, least = beside(t, z, np.zeros((1, len(t))))
-    apart = rates[squares - least < EDGED * found.variance] - plain
-    return witness._replace(below=max(witness.below, -float(apart.min(initial=0.0))))
+FINER = 4  # times those of a logarithm are refined about the best
 
 
 def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
     """Least and largest exponents of laws that fit as well as the power law found, at both levels.
 
-    The rivals are (t + t0)^-p (ln(t + q))^a and (t + t0)^-p (1 + c / (t + t0)), each without a
+    The rivals are (t + t0)^-p (ln(t + t0))^a and (t + t0)^-p (1 + c / (t + t0)), each without a
     floor and above that of the law; their shift is theirs to choose, as the law's is the law's. The
     levels are `LEVELS`; an end is infinite where no rival fits.
 
-    The logarithm counts ticks: q is of order 1. One with a unit of its own, ln(1 + t / tau) with
-    tau about t0, no trace with noise tells from a shift.
+    What a method without a clock does is a function of t + t0, its logarithm too. A logarithm of
+    another unit, ln(1 + t / tau) with tau about t0, no trace with noise tells from a shift.
     """
     # The earliest window on which the law holds tells it from a rival best.
     scan = found.scan
@@ -77,14 +60,18 @@ def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
         cases.append((share, np.stack([share, 1 - share]), share * law + e))
     for share, levels, target in cases:
         target, xs = whitened(target, levels, rho), whitened(share * x, levels, rho)
-        arguments, step = ARGUMENTS, math.log(ARGUMENTS[1] / ARGUMENTS[0])
-        for _ in range(FINER):
-            logs = whitened(share * np.log(np.log(t + arguments[:, None])), levels, rho)
-            ends.reach(0.0, xs, target, logs, (-STEEPEST, STEEPEST))
-            best = ends.reach_zero(target, logs, (-STEEPEST, STEEPEST))
+        tried, step = scales[scales >= LEAST], math.log(grid[1] / grid[0])
+        # In units in which the whole horizon is less there is no logarithm.
+        for _ in range(FINER + 1 if tried.size else 0):
+            u = np.log(t - t[0] + tried[:, None])
+            us, logs = whitened(share * u, levels, rho), whitened(share * np.log(u), levels, rho)
+            best = [
+                ends.reach(0.0, us, target, logs[:, None], (-STEEPEST, STEEPEST)),
+                ends.reach_zero(target, logs, (-STEEPEST, STEEPEST)),
+            ]
             step /= 4
-            arguments = arguments[best] * np.exp(step * np.arange(-4, 5))
-            arguments = np.clip(arguments, ARGUMENTS[0], ARGUMENTS[-1])
+            finer = tried[best][:, None] * np.exp(step * np.arange(-4, 5))
+            tried = np.maximum(finer.ravel(), LEAST)
         # t^-p (1 + c / t) is t^-(p + 1) (t + c).
         ends.reach(1.0, xs, target, whitened(share * seconds, levels, rho), (1.0, 1.0))
     return ends.low, ends.high
@@ -98,18 +85,18 @@ class Ends:
         self.noise, self.least = noise, least
         self.low, self.high = np.full(2, math.inf), np.full(2, -math.inf)
 
-    def reach(self, less: float, x: Array, z: Array, w: Array, strip: tuple[float, float]) -> None:
-        """Takes in p - `less` of z = -p x + a w, for any row of x and of w.
+    def reach(self, less: float, x: Array, z: Array, w: Array, strip: tuple[float, float]) -> int:
+        """Takes in p - `less` of z = -p x + a w, for any row of x and of w. The best row of x.
 
-        x (M, n), w (K, n), a inside `strip`. Likely is what has a sum of squares within the
-        quantile of chi-square of the least so far.
+        x (M, n), w (K, n) or its own for each row of x (M, K, n), a inside `strip`. Likely is what
+        has a sum of squares within the quantile of chi-square of the least so far.
         """
-        xx, ww = dot(x, x)[:, None], dot(w, w)
-        alone, ridge = -(x @ z)[:, None] / xx, (x @ w.T) / xx
+        xx, ww, across = dot(x, x)[:, None], (w * w).sum(-1), w.swapaxes(-1, -2)
+        alone, ridge = -(x @ z)[:, None] / xx, (x[:, None] @ across)[:, 0] / xx
         rest = z + alone * x
         # What of w is not along x; a w that is all along it says nothing of a.
         ww = np.maximum(ww - ridge**2 * xx, 1e-12 * ww)
-        free = (rest @ w.T) / ww
+        free = (rest[:, None] @ across)[:, 0] / ww
         a = np.clip(free, *strip)
         squares = dot(rest, rest)[:, None] + ww * (a - 2 * free) * a
         self.least = min(self.least, float(squares.min()))
@@ -125,6 +112,7 @@ class Ends:
                 spare = np.maximum(budget - ww * (at - free) ** 2, 0.0)
                 p = (alone + ridge * at + side * np.sqrt(spare / xx))[fits] - less
                 self.low[i], self.high[i] = min(self.low[i], p.min()), max(self.high[i], p.max())
+        return int(squares.min(1).argmin())
 
     def reach_zero(self, z: Array, w: Array, strip: tuple[float, float]) -> int:
         """Takes in p = 0 where z = a w is likely: two parameters less. The best row of w."""
@@ -135,39 +123,3 @@ class Ends:
         self.low = np.where(likely, np.minimum(self.low, 0.0), self.low)
         self.high = np.where(likely, np.maximum(self.high, 0.0), self.high)
         return int(squares.argmin())
-
-
-def memory(e: Array) -> tuple[float, float]:
-    """Correlation from tick to tick of residuals (n,), and the variance of their innovations.
-
-    The correlation is raised by its bias (`matsense.fitting.residuals.accumulated`). Residuals that
-    are a curve are lack of fit, not noise that remembers.
-    """
-    n = len(e)
-    bend = np.diff(e, 2)
-    if bend @ bend < CURVE * (e @ e):
-        return 0.0, float(e @ e) / max(n - 5, 1)
-    rho = float(np.clip(e[:-1] @ e[1:] / (e[:-1] @ e[:-1] + 1e-300), 0.0, 1.0))
-    fresh = e[1:] - rho * e[:-1]
-    return min(rho + (1 + 6 * rho) / n, 1.0), float(fresh @ fresh) / max(n - 5, 1)
-
-
-def whitened(v: Array, levels: Array, rho: float) -> Array:
-    """v (..., n) without the memory of AR(1) noise and without its part along `levels` (m, n)."""
-
-    def fresh(v: Array) -> Array:
-        first = math.sqrt(1 - rho**2) * v[..., :1]
-        return np.concatenate([first, v[..., 1:] - rho * v[..., :-1]], -1)
-
-    q = np.linalg.qr(fresh(levels).T)[0]
-    v = fresh(v)
-    return v - (v @ q) @ q.T
-
-
-def beside(x: Array, z: Array, shapes: Array) -> tuple[Array, Array]:
-    """v of z = c - v x + shape by least squares, and its sum of squares; shapes (K, n), (K,)."""
-    x = x - x.mean()
-    rest = z - shapes
-    rest = rest - rest.mean(1, keepdims=True)
-    v = -(rest @ x) / (x @ x)
-    return v, ((rest + v[:, None] * x) ** 2).sum(1)

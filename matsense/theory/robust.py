@@ -127,10 +127,9 @@ def population_curve(
     There eta_t D_t = (2/pi) eta Delta U, gradient descent with step (2/pi) eta, whose residual
     block has s^2 = 1 / (1/s_0^2 + (4/pi) eta t) on the null space of the signal rows.
     """
-    inverse = (
-        1.0 / jnp.where(idle_start > 0, idle_start, 1.0) ** 2 + (4 / math.pi) * eta * t[..., None]
-    )
-    return jnp.sqrt(jnp.sum(jnp.where(idle_start > 0, inverse**-2.0, 0.0), axis=-1))
+    begin = 1.0 / jnp.where(idle_start > 0, idle_start, 1.0) ** 2
+    inverse = begin[None] + (4 / math.pi) * eta * t[:, None]
+    return jnp.sqrt(jnp.sum(jnp.where(idle_start > 0, inverse**-2.0, 0.0), axis=1))
 
 
 def population_bound(

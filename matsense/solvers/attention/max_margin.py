@@ -15,7 +15,7 @@ def margins(
     """(x_{i,a_i} - x_it)^T W z_i; infinite for t = a_i, where there is none."""
     h = problem.logits(W)
     chosen = jnp.take_along_axis(h, choice[:, None], axis=1)
-    others = jnp.arange(h.shape[1]) != choice[:, None]
+    others = jnp.arange(h.shape[1])[None] != choice[:, None]
     return jnp.where(others, chosen - h, jnp.inf)
 
 
@@ -33,7 +33,7 @@ def max_margin_ngd(problem: Attention, choice: Int[Array, " n"], eta: float = 0.
     def step(t: Array, W: Float[Array, "d d"]) -> Float[Array, "d d"]:
         m = margins(problem, W, choice)
         p = jax.nn.softmax(-m.reshape(-1)).reshape(m.shape)
-        at_choice = jnp.arange(m.shape[1]) == choice[:, None]
+        at_choice = jnp.arange(m.shape[1])[None] == choice[:, None]
         moved = jnp.where(at_choice, jnp.sum(p, axis=1, keepdims=True), -p)
         return W + eta * unit(jnp.einsum("it,itd->id", moved, problem.X).T @ problem.z)
 

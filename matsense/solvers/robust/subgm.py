@@ -50,4 +50,4 @@ def spectral_start(
     """
     values, vectors = jnp.linalg.eigh(C)
     top = jnp.sqrt(jnp.maximum(values[::-1][:width], 0.0))
-    return jnp.where(columns_below(k, width), alpha * vectors[:, ::-1][:, :width] * top, 0.0)
+    return jnp.where(columns_below(k, width), alpha * vectors[:, ::-1][:, :width] * top[None], 0.0)

@@ -31,7 +31,7 @@ def rebalance(
     U, S, Vt = jnp.linalg.svd(F, full_matrices=False)
     beta = jnp.sqrt(beta_squared)
     real = columns_below(k, F.shape[1])
-    return Factors(jnp.where(real, beta * U, 0.0), (G @ Vt.T) * S / beta)
+    return Factors(jnp.where(real, beta * U, 0.0), (G @ Vt.T) * S[None] / beta)
 
 
 def one_step_gd(

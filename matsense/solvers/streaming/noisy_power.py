@@ -34,7 +34,7 @@ def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -
         def noisy(number: Array, V: Array, Y: Array) -> Array:
             g = jax.random.normal(jax.random.fold_in(key, number), V.shape)
             silent = jnp.all(Y == 0.0, axis=0)
-            return direction(jnp.where(silent, 0.0, Y + noise * g), V)
+            return direction(jnp.where(silent, 0.0, Y + noise[None] * g), V)
 
         return noisy
 
@@ -48,7 +48,7 @@ def minibatch_oja(d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]) -
     """
 
     def finish(key: PRNGKeyArray) -> Finish:
-        return lambda number, V, Y: direction(V + eta * Y, V)
+        return lambda number, V, Y: direction(V + eta[None] * Y, V)
 
     return _batched(d, lanes, batch, finish)
 

@@ -68,7 +68,7 @@ def price_xun(
 
     def init(key: PRNGKeyArray) -> PriceXunState:
         V = jax.random.normal(key, (d, starts))
-        V = jnp.tile(V / jnp.linalg.norm(V, axis=0), eta.shape[0])
+        V = jnp.tile(V / jnp.linalg.norm(V, axis=0, keepdims=True), eta.shape[0])
         return PriceXunState(OjaState(V, jnp.zeros(lanes), jnp.array(0)), jnp.zeros(d))
 
     def step(state: PriceXunState, X: Float[Array, "b d"]) -> PriceXunState:

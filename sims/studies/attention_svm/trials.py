@@ -126,7 +126,7 @@ def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) 
     # It starts from the Frobenius direction made full rank: not near the solution.
     U, sigma, Vt = jnp.linalg.svd(max_margin_direction(instance, instance.best, NEAR))
     B, root = kappa * jnp.sum(sigma), jnp.sqrt(sigma + 0.1 * sigma[0])[:m]
-    wide = KeyQuery(1e6 * U[:, :m] * root, 1e6 * Vt[:m].T * root)
+    wide = KeyQuery(1e6 * U[:, :m] * root[None], 1e6 * Vt[:m].T * root[None])
     solver = path_kq(instance, B)
     state = solver.init(into_ball(wide, 2.0 * B))
     W = jax.lax.fori_loop(0, steps, solver.step, state).x.W

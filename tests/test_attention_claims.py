@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from matsense.fitting.estimate import Call, decide
-from matsense.judging.claims import Run
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.references import svm

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from matsense.errors import nearest
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Selection
 from matsense.judging.judge import Verdict
 from matsense.judging.laws import Law, as_law
 from matsense.judging.readings import Reading, Written
+from matsense.judging.runs import Run
 from sims.figures import series
 from sims.figures.series import By
 

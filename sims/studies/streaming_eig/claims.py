@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Selection
 from matsense.judging.proportions import exact_interval
+from matsense.judging.runs import Run
 from matsense.theory import streaming as theory
-from sims.studies.streaming_eig.trials import CAPACITY, FAILS_MIXED, GUESSES, OJA, SPEED
+from sims.studies.streaming_eig.trials import CAPACITY, FAILS_MIXED, GUESSES, HARD_RATES, OJA, SPEED
 from sims.study import claim, final, given, lasting, law, recorded, runs
 
 derived = partial(claim, source="derived", cite="derived")

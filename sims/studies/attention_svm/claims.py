@@ -96,7 +96,7 @@ RESOLVED = happened(
 )
 # Plain GD: depth m leaves better tokens that are no support tokens a mass of exp(-m) or so.
 DEEP = lasting(
-    r"$\|W\|\geq 5\|W_a\|$ a decade before the end",
+    rf"$\|W\|\geq {theory.FAR_OUT:g}\|W_a\|$ a decade before the end",
     lambda t, norm, unit_norm: decade(t, norm)[1][0] >= theory.FAR_OUT * unit_norm,
 )
 GROWS_IN_LN = happened(

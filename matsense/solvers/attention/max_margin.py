@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from matsense.loops import advance
 from matsense.problems.attention import Attention
 from matsense.solver import Solver
 from matsense.solvers.attention.ngd import unit
@@ -19,7 +20,9 @@ def margins(
     return jnp.where(others, chosen - h, jnp.inf)
 
 
-def max_margin_ngd(problem: Attention, choice: Int[Array, " n"], eta: float = 0.1) -> Solver:
+def max_margin_ngd(
+    problem: Attention, choice: Int[Array, " n"], eta: float = 0.1
+) -> Solver[Float[Array, "d d"]]:
     """NGD on log sum_it exp(-margin_it): convex, so its direction tends to W_a from anywhere.
 
     As for the attention loss, 1 - corr(W, W_a) falls as 1 / t^2 (derived: one mechanism). The exact
@@ -46,5 +49,5 @@ def max_margin_direction(
     """About W_a of a token choice: the direction after so many steps of `max_margin_ngd` from 0,
     scaled to a least margin of 1.
     """
-    W = jax.lax.fori_loop(0, steps, max_margin_ngd(problem, choice).step, problem.zero)
+    W = advance(max_margin_ngd(problem, choice), problem.zero, steps)
     return W / jnp.min(margins(problem, W, choice))

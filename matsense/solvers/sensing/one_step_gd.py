@@ -41,7 +41,7 @@ def one_step_gd(
     beta_squared: float | Float[Array, ""],
     trigger: float | Float[Array, ""],
     look_every: int = 10,
-) -> Solver:
+) -> Solver[OneStepState]:
     """`asymmetric_gd`, rebalanced once, when the residual ||A(F G^T) - y|| falls below `trigger`.
 
     The residual is observable, the truth is not used. It is looked at every `look_every` steps:

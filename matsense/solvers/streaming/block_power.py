@@ -47,7 +47,7 @@ def block_power(
     capacity: int,
     c: float = 4.0,
     k: int = 32,
-) -> StreamSolver:
+) -> StreamSolver[PowerState]:
     """The block power method, with one lane a start; n, the length of the stream, is known.
 
     The stream is cut into `blocks` blocks. In each, y += (a . z) a / q over the light rows, kept

@@ -22,7 +22,9 @@ class BatchState(NamedTuple):
     key: PRNGKeyArray
 
 
-def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -> StreamSolver:
+def noisy_power(
+    d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]
+) -> StreamSolver[BatchState]:
     """v <- y + noise g, normalised, y = sum (a . v) a over a batch, g standard Gaussian.
 
     The noisy power method [hardt2014] on batches of a stream; `noise` is in units of y, one lane
@@ -41,7 +43,9 @@ def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -
     return _batched(d, lanes, batch, finish)
 
 
-def minibatch_oja(d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]) -> StreamSolver:
+def minibatch_oja(
+    d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]
+) -> StreamSolver[BatchState]:
     """v <- v + eta sum (a . v) a over a batch, normalised at its end; one lane a rate.
 
     Not Oja's method on the rows one by one, which `oja` computes exactly in blocks.
@@ -55,7 +59,7 @@ def minibatch_oja(d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]) -
 
 def _batched(
     d: int, lanes: int, batch: int, finish: Callable[[PRNGKeyArray], Finish]
-) -> StreamSolver:
+) -> StreamSolver[BatchState]:
     if batch < 1:
         raise InvalidInput(f"batch = {batch}", "a batch has a row or more", "give 1 or more")
 

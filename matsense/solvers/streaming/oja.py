@@ -44,7 +44,7 @@ def harmonic(c: Float[Array, " lanes"]) -> Rates:
 
 def oja(
     rates: Rates, d: int, lanes: int, form: Form | None = None, block: int | None = None
-) -> StreamSolver:
+) -> StreamSolver[OjaState]:
     """Oja's method, a lane for each rate or start; lanes share the read of every chunk.
 
     "rows" takes the rows of a chunk one by one; "blocks" takes `block` rows at once, at most a

@@ -58,7 +58,7 @@ def chosen(
 
 def price_xun(
     eta: Float[Array, " rates"], d: int, starts: int = 1, C: float = 10.0, form: Form | None = None
-) -> StreamSolver:
+) -> StreamSolver[PriceXunState]:
     """One pass; all rates and starts share the rows. Stores a vector and its growth a lane, and x.
 
     The rates of one start begin at the same vector, as in the paper.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from matsense.errors import Excluded, Infeasible
+from matsense.loops import advance
 from matsense.problems.attention import Attention, draw, permuted, random_choice, without
 from matsense.references import nuclear_svm, svm, token_sets, traps
 from matsense.solver import Solver
@@ -117,7 +118,7 @@ def path_of_w(instance: Attention, key: Any, kappa: Array, steps: int) -> Seen:
     near = max_margin_direction(instance, instance.best, NEAR)
     B = kappa * jnp.linalg.norm(near)
     solver = path_w(instance, B)
-    W = jax.lax.fori_loop(0, steps, solver.step, solver.init(kappa * near)).x
+    W = advance(solver, solver.init(kappa * near), steps).x
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=False)}
 
 
@@ -129,7 +130,7 @@ def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) 
     wide = KeyQuery(1e6 * U[:, :m] * root[None], 1e6 * Vt[:m].T * root[None])
     solver = path_kq(instance, B)
     state = solver.init(into_ball(wide, 2.0 * B))
-    W = jax.lax.fori_loop(0, steps, solver.step, state).x.W
+    W = advance(solver, state, steps).x.W
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=True)}
 
 

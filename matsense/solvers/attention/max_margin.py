@@ -26,7 +26,7 @@ def max_margin_ngd(
     """NGD on log sum_it exp(-margin_it): convex, so its direction tends to W_a from anywhere.
 
     As for the attention loss, 1 - corr(W, W_a) falls as 1 / t^2 (derived: one mechanism). The exact
-    W_a is the host's business (`matsense.references.svm`); this one is good to about
+    W_a is the host's business (`matsense.references.attention.svm`); this one is good to about
     1e-2 radians.
     """
 

@@ -17,7 +17,7 @@ RESOLUTION = 1e-26
 recalled = partial(claim, source="recalled", cite="tarzanagh2023svm (recalled, without numbers)")
 abstract = partial(claim, source="abstract", cite="tarzanagh2023svm, abstract")
 derived = partial(claim, source="derived", cite="derived: matsense.theory.attention")
-trapping = partial(claim, source="derived", cite="derived: matsense.references.traps")
+trapping = partial(claim, source="derived", cite="derived: matsense.references.attention.traps")
 
 
 # Readings of what a run recorded, by its name.

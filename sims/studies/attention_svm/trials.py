@@ -12,7 +12,7 @@ from jaxtyping import Array
 from matsense.errors import Excluded, Infeasible
 from matsense.loops import advance
 from matsense.problems.attention import Attention, draw, permuted, random_choice, without
-from matsense.references import nuclear_svm, svm, token_sets, traps
+from matsense.references.attention import nuclear_svm, svm, token_sets, traps
 from matsense.solver import Solver
 from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.solvers.attention.gd import attention_gd

@@ -32,12 +32,13 @@ _NAMES = {
     "matsense.fitting.rates": "fit fit_locally",
     "matsense.fitting.fits": "Fit",
     "matsense.fitting.estimate": "Call Estimate",
-    "matsense.judging.claims": "Claim Run",
+    "matsense.judging.claims": "Claim",
     "matsense.judging.conditions": "given happened lasting runs",
     "matsense.judging.laws": "law",
     "matsense.judging.readings": "exponent final first_passage plateau rate recorded",
     "matsense.judging.writing": "claim",
     "matsense.judging.judge": "Verdict judge",
+    "matsense.judging.runs": "Run",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]

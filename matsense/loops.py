@@ -1,4 +1,4 @@
-"""Every loop, each one compiled scan: the steps of a solver, or one pass over stored rows."""
+"""Every loop over a solver, compiled: its steps, recorded or not, or a pass over stored rows."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from matsense.solver import Solver, StreamSolver
+from matsense.solver import Solver, State, StreamSolver
 
 Ticks = Int[np.ndarray, " ticks"]
 
@@ -25,9 +25,15 @@ def linear_ticks(steps: int, every: int) -> Ticks:
     return np.append(np.arange(0, steps, every), steps)
 
 
+def advance(solver: Solver[State], state: State, steps: int | Int[Array, ""]) -> State:
+    """The state after so many steps, of which nothing is recorded."""
+    final: State = jax.lax.fori_loop(0, steps, solver.step, state)
+    return final
+
+
 def run(
-    solver: Solver, state: Any, ticks: Ticks, record: Callable[[Any], dict[str, Array]]
-) -> tuple[Any, dict[str, Array]]:
+    solver: Solver[State], state: State, ticks: Ticks, record: Callable[[State], dict[str, Array]]
+) -> tuple[State, dict[str, Array]]:
     """Runs `solver` to the last tick; returns the final state and what `record` saw at the ticks.
 
     `ticks` are step counts, ascending; `record(state)` returns named arrays, stacked along a new
@@ -35,7 +41,7 @@ def run(
     nothing returns to the host before the end.
     """
 
-    def to_next(carry: tuple[Array, Any], tick: Array) -> tuple[Any, dict[str, Array]]:
+    def to_next(carry: tuple[Array, State], tick: Array) -> tuple[Any, dict[str, Array]]:
         start, state = carry
         state = jax.lax.fori_loop(start, tick, solver.step, state)
         return (tick, state), record(state)
@@ -100,13 +106,13 @@ def trace(
 
 
 def scan(
-    solver: StreamSolver,
-    state: Any,
+    solver: StreamSolver[State],
+    state: State,
     rows: Float[Array, "n d"],
     chunk: int,
     ticks: int = 1,
-    record: Callable[[Any], dict[str, Array]] = lambda state: {},
-) -> tuple[Any, dict[str, Array]]:
+    record: Callable[[State], dict[str, Array]] = lambda state: {},
+) -> tuple[State, dict[str, Array]]:
     """One pass over stored rows, `chunk` at a time; `record(state)` is stacked over `ticks` looks.
 
     The looks are equally spaced, as far as whole chunks allow, and the last one is at the end:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
+from matsense.judging.runs import Run
 from sims.files import remove_abandoned
 from sims.running import cost, memory, processes, signals
 from sims.running.backends import check_backend

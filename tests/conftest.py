@@ -1,4 +1,4 @@
-"""Every test runs with shapes and types checked at each call of matsense, and strict dtypes."""
+"""Every test runs with shapes and types checked at each call of matsense; dtypes, ranks strict."""
 
 import ctypes
 import gc
@@ -27,6 +27,9 @@ from tests import children  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"
+# Ranks in the processes of tests too: what a command computes is matsense and its studies.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
 
 # Bytes of compiled functions and tables that a module of tests may gather.

@@ -12,7 +12,7 @@ from matsense.loops import linear_ticks, run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.problems.losses import LOSSES
-from matsense.references import svm
+from matsense.references.attention import svm
 from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.solvers.attention.gd import attention_gd
 from matsense.solvers.attention.key_query import attention_kq_gd, attention_kq_ngd

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from matsense.fitting.estimate import Call, decide
-from matsense.judging.claims import Run
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.references import svm
+from matsense.references.attention import svm
 from matsense.theory import attention as theory
 from tests.test_attention_paths import as_run, claim_of, small
 

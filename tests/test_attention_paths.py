@@ -12,11 +12,12 @@ from scipy import optimize
 
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.loops import linear_ticks, run
 from matsense.problems import attention
-from matsense.references import nuclear_svm, svm
+from matsense.references.attention import nuclear_svm, svm
 from matsense.solvers.attention.accelerated import accelerated
 from matsense.solvers.attention.key_query import KeyQuery
 from matsense.solvers.attention.max_margin import margins, max_margin_ngd

@@ -120,7 +120,7 @@ def test_trials_that_share_the_matrix_are_passes_over_permuted_rows(sampled: boo
 
 
 def test_an_empty_block_leaves_the_vector() -> None:
-    labels = jnp.minimum(random_labels(jax.random.key(5), N, 2, T), jnp.array([1, 9]))
+    labels = jnp.minimum(random_labels(jax.random.key(5), N, 2, T), jnp.array([[1, 9]]))
     Z0 = PLAIN.rows[:2].T
     Z = power_by_labels(PLAIN.rows, labels, Z0, T)
     two = power_by_labels(PLAIN.rows, labels[:, :1], Z0[:, :1], 2)

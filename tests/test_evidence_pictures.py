@@ -12,8 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from sims.figures import drawing
 from sims.figures.evidence import evidence, pages, remembering
 from sims.study import claim, law, recorded, runs

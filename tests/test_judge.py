@@ -8,18 +8,10 @@ import pytest
 from scipy import stats
 
 from matsense.fitting.estimate import Call, Estimate, decide
-from matsense.judging.claims import (
-    Claim,
-    Run,
-    exponent,
-    final,
-    given,
-    rate,
-    recorded,
-    relative,
-    time_to,
-)
+from matsense.judging.claims import Claim, exponent, final, rate, time_to
+from matsense.judging.conditions import given
 from matsense.judging.judge import judge, weigh
+from matsense.judging.runs import Run
 from matsense.judging.trends import Trend
 
 T = np.arange(0, 401, 5.0)
@@ -88,7 +80,7 @@ def test_outside_the_hypotheses_is_counted_not_judged() -> None:
     runs = [a_run(1.0, s, alpha=0.1) for s in range(3)] + [
         a_run(5.0, s, alpha=0.9) for s in range(2)
     ]
-    verdict = weigh(a_claim(hypotheses=(given("alpha < .5", lambda p: p["alpha"] < 0.5),)), runs)
+    verdict = weigh(a_claim(hypotheses=(given("alpha < 0.5"),)), runs)
     assert (verdict.call, verdict.judged, verdict.outside, verdict.wanted) == (
         Call.CONSISTENT, 3, 2, 5,
     )  # fmt: skip
@@ -240,7 +232,6 @@ def test_rates_and_exponents_of_other_laws_are_answers() -> None:
     # No exponent 0: of (1 + t / t0)^-p with t0 far beyond the horizon one would see the same.
     for run in (flat, stalled):
         assert math.isnan(order(run).value) and "flat from t = " in order(run).reason
-    assert relative(speed, lambda run: 0.2)(straight).value == pytest.approx(0.5, rel=1e-6)
 
 
 def test_time_to_a_level() -> None:
@@ -251,7 +242,6 @@ def test_time_to_a_level() -> None:
     assert time_to("e", 1.0)(straight).interval() == (0, 0)
     assert time_to("e", lambda run: 1e-30)(straight).interval() == (400, math.inf)
     assert math.isnan(time_to("e", math.nan)(straight).value)
-    assert recorded(lambda run: run.quantities["t"][-1])(straight).value == 400
 
 
 def test_excluded_runs_are_counted_apart_and_change_nothing() -> None:

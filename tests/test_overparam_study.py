@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matsense.errors import InvalidInput
 from matsense.factors import gaussian_start
 from matsense.fitting.estimate import Call
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.conditions import Condition
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.loops import linear_ticks, run
 from matsense.problems import sensing
 from matsense.solvers.sensing.symmetric_gd import symmetric_gd

@@ -286,7 +286,7 @@ def test_modified_step_limit_is_where_the_fastest_mode_becomes_the_slowest() -> 
     # F = beta times three orthonormal columns, the first two of which are the truth's.
     U = np.column_stack([truth.U, null_space(np.asarray(truth.U).T)[:, 0]])
     G = np.zeros((6, 3))
-    G[:, :2] = np.asarray(truth.V * truth.sigma) / np.sqrt(beta_squared)
+    G[:, :2] = np.asarray(truth.V * truth.sigma[None]) / np.sqrt(beta_squared)
     factors = Factors(jnp.asarray(U * np.sqrt(beta_squared)), jnp.asarray(G))
     problem = sensing.population(truth)
     assert float(problem.squared_error(*factors)) < 1e-28

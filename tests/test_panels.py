@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from sims.figures.painting import figure_of
 from sims.study import against, along, by_hand, final, histogram, recorded, runs, shares, traces
 

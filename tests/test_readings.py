@@ -9,9 +9,9 @@ import pytest
 
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call, Estimate
-from matsense.judging.claims import Run
 from matsense.judging.judge import judge, units_of
 from matsense.judging.readings import Comparison
+from matsense.judging.runs import Run
 from sims.study import (
     claim,
     deviation,

@@ -19,8 +19,10 @@ from scipy import stats
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Estimate
 from matsense.fitting.rates import fit
-from matsense.judging.claims import Claim, Run, given, lasting
+from matsense.judging.claims import Claim
+from matsense.judging.conditions import given, lasting
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from sims.figures.drawing import readings
 from sims.storage.verdicts import dump, rates_csv, verdict_json
 from sims.terminal import listing
@@ -62,8 +64,8 @@ def claim(id: str, **changes: Any) -> Claim:
         "estimate": lambda run: Estimate(float(run.quantities["x"]), 0.01), "tolerance": 0.1,
         "control": lambda run: run.sweep == "control", "control_of": "x = 3", "source": "derived",
         "hypotheses": (
-            given("x is small", lambda p: p["steps"] != 7),
-            lasting("at least 20 burn-ins", lambda p: p["steps"] >= 20),
+            given("x is small", "steps != 7"),
+            lasting("at least 20 burn-ins", "steps >= 20"),
         ),
     }  # fmt: skip
     return Claim(id, **{**asked, **changes})
@@ -140,7 +142,7 @@ def test_text_of_files_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[s
     """Messages, names and titles on the terminal: each in one line, each sign as itself."""
     study: Any = SimpleNamespace(title=HOSTILE, paper=HOSTILE)
     asked: dict[str, Any] = dict.fromkeys(("statement", "plain", "measured", "control_of"), HOSTILE)
-    given_up = given(HOSTILE, lambda p: False)
+    given_up = given(HOSTILE, lambda: False)
     claims = [claim(HOSTILE, **asked), claim("c", **asked, hypotheses=(given_up,))]
     console = Console(width=4000, emoji=False, force_terminal=True, color_system="standard")
     console.file = io.StringIO()

@@ -11,9 +11,9 @@ import pytest
 
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Condition
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.theory import robust as theory
 from sims.studies.robust_subgm import study
 from sims.studies.robust_subgm.figure import READ_OFF, SWEEPS, tuned

@@ -56,7 +56,7 @@ def test_noise_has_the_stated_size() -> None:
 
 def test_squared_error_is_exact_near_the_truth() -> None:
     truth = sensing.symmetric_truth(jax.random.key(7), 6, jnp.array([1.0, 0.5]))
-    X = truth.U * jnp.sqrt(truth.sigma)
+    X = truth.U * jnp.sqrt(truth.sigma)[None]
     problem = sensing.population(truth)
     assert float(problem.squared_error(X, X)) < 1e-30
     assert float(problem.misfit(X, X)) == float(problem.squared_error(X, X))

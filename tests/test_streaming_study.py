@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Run
 from matsense.judging.judge import judge
+from matsense.judging.runs import Run
 from matsense.theory import streaming as theory
 from sims.studies.streaming_eig import study, trials
 from sims.study import grid_of

@@ -21,11 +21,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Call, Estimate
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.conditions import Selection
 from matsense.judging.expressions import Expression
 from matsense.judging.judge import judge
 from matsense.judging.laws import asked_by
+from matsense.judging.runs import Run
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
 from sims.storage.columns import FIXED

@@ -95,7 +95,7 @@ def test_subgm_is_the_papers_update_written_with_loops(rule: str) -> None:
 
 def test_travel_of_the_tied_rule_is_its_budget() -> None:
     alpha, eta, budget = 1e-4, 0.3, 0.65
-    rho = theory.tied_rho(eta, budget, 1.0, alpha)
+    rho = 1 - eta / theory.travel_budget(budget, 1.0, alpha)
     problem = drawn(m=200).corrupted(0.1, 10.0, 0.0)
     solver = subgm(problem, geometric(eta, rho))
     start = spectral_start(problem.start_matrix, 6, 6, alpha)

@@ -10,7 +10,7 @@ from scipy import optimize, sparse
 
 from matsense.errors import Excluded, Infeasible, InvalidInput
 from matsense.problems import attention
-from matsense.references import nuclear_svm, svm, token_sets, traps
+from matsense.references.attention import nuclear_svm, svm, token_sets, traps
 from matsense.theory import attention as theory
 
 

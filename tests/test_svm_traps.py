@@ -11,7 +11,7 @@ from scipy import optimize
 from matsense.loops import linear_ticks, run
 from matsense.problems import attention
 from matsense.problems.attention import Attention
-from matsense.references import svm, traps
+from matsense.references.attention import svm, traps
 from matsense.solvers.attention.ngd import attention_ngd
 from tests.test_attention_paths import small
 

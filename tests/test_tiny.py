@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict, judge
+from matsense.judging.runs import Run
 from sims.running.blocks import Block
 from sims.running.worker import run_block
 from sims.storage.rows import Record, run_of, table_of

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from matsense.errors import InvalidInput
 from matsense.fitting.estimate import Call, Estimate
-from matsense.judging.claims import Claim, Run, final, given, happened, lasting, time_to
+from matsense.judging.claims import Claim, final, time_to
+from matsense.judging.conditions import given, happened, lasting
 from matsense.judging.judge import Verdict, judge, weigh
+from matsense.judging.runs import Run
 from matsense.judging.trends import Nested, Trend
 from tests.test_judge import a_claim, a_run
 
@@ -99,9 +101,9 @@ def test_what_was_not_read_is_our_reading() -> None:
 def test_hypotheses_that_put_runs_outside_are_named_by_their_kind() -> None:
     claim = a_claim(
         hypotheses=(
-            given("alpha < .5", lambda p: p["alpha"] < 0.5),
-            lasting("horizon of 20 burn-ins", lambda p: p["steps"] >= 20),
-            happened("the step was triggered", lambda run: run.quantities["x"][0] > 0),
+            given("alpha < .5", "alpha < 0.5"),
+            lasting("horizon of 20 burn-ins", "steps >= 20"),
+            happened("the step was triggered", lambda x: x[0] > 0),
         )
     )
     runs = [a_run(1.0, s, alpha=0.1, steps=2) for s in range(3)] + [

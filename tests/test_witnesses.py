@@ -11,7 +11,8 @@ from scipy import stats
 from matsense.fitting.calibration import FAMILYWISE
 from matsense.fitting.estimate import Call, decide
 from matsense.fitting.rates import GUESSED, ROUNDING, Fit, fit, fit_locally
-from matsense.judging.claims import Run, local_rate
+from matsense.judging.claims import local_rate
+from matsense.judging.runs import Run
 
 LOG = np.unique(np.round(np.geomspace(1, 3e4, 200)))
 LONG = np.unique(np.round(np.geomspace(1, 1e6, 200)))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.conditions import Condition
 from matsense.judging.expressions import Expression
 from matsense.judging.laws import as_law, by_name
 from matsense.judging.readings import Reading
+from matsense.judging.runs import Run
 from sims.study import (
     Study,
     Sweep,

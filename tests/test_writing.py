@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from sims import sweep as cli
 from sims.storage.verdicts import as_data
 from sims.study import blame, catalogue, guarded, template
@@ -186,7 +186,7 @@ FIRST = "for even, n = 6, steps = 300, alpha = 0.1, seed 0"
             f"the reading raised TypeError: it gives 3.0, not an Estimate .*{FIRST}",
         ),
         (
-            LAW, LAW + ', hypotheses=(Condition("so", lambda run: run.params["m"] > 0),)',
+            LAW, LAW + ', hypotheses=(given("so", lambda run: run.params["m"] > 0),)',
             f"the hypothesis 'so' raised KeyError: 'm' .* {FIRST}",
         ),
         (
@@ -201,7 +201,7 @@ FIRST = "for even, n = 6, steps = 300, alpha = 0.1, seed 0"
 def test_a_part_of_a_claim_that_raises_makes_that_claim_inconclusive(
     here: Path, old: str, new: str, said: str
 ) -> None:
-    text = TWO_CLAIMS.replace("import Claim, rate", "import Claim, Condition, rate")
+    text = TWO_CLAIMS.replace("\nfrom", "\nfrom matsense.judging.conditions import given\nfrom", 1)
     assert text.count(old) == 1
     mine.write(here, text.replace(old, new), name="claims")
     study = catalogue.load(catalogue.find("claims.py"))

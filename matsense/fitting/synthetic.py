@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
 Array = NDArray[np.float64]
 Generator = np.random.Generator
@@ -65,11 +66,9 @@ def normal(sd: float, rho: float = 0.0) -> Noise:
 
     def draw(g: Generator, n: int) -> Array:
         white = g.normal(size=n)
-        e = np.empty(n)
-        e[0] = white[0]
-        for i in range(1, n):
-            e[i] = rho * e[i - 1] + math.sqrt(1 - rho**2) * white[i]
-        return sd * e
+        white[1:] *= math.sqrt(1 - rho**2)
+        found: Array = sd * signal.lfilter([1.0], [1.0, -rho], white)
+        return found
 
     return draw
 

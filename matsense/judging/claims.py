@@ -1,108 +1,22 @@
 """A paper's sentence as data: an estimate per run, an optional trend, a comparison under a mode."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from matsense.errors import InvalidInput
 from matsense.fitting import rates
 from matsense.fitting.estimate import Estimate, Sense
+from matsense.judging.conditions import Condition
+from matsense.judging.runs import Estimator, Number, Run
 from matsense.judging.trends import Nested, Trend
-
-Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One point of a grid and one seed, with what was recorded of it.
-
-    `quantities` maps names to arrays: "t" (ticks) and, along the same leading axis or as scalars,
-    whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
-    quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
-    instance) is one that no claim is about, and `message` says why. Runs of one `instance` share
-    their data, and are not independent. `derived` are sizes that follow from the parameters, such
-    as a horizon that depends on the method.
-    """
-
-    id: str
-    sweep: str
-    params: Mapping[str, Any]
-    seed: int
-    status: Status = "missing"
-    quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
-    message: str = ""
-    instance: str = ""
-    derived: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
-
-    def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:
-        """The law that `quantity` follows from tick `start` on, above the rounding level
-        `resolution`; computed once a run.
-        """
-        asked = (quantity, start, resolution)
-        if asked not in self._fits:
-            t, y = self.quantities["t"], self.quantities[quantity]
-            self._fits[asked] = rates.fit(t, y, start=start, resolution=resolution)
-        return self._fits[asked]
-
-
-Number = Callable[[Run], float]
-Estimator = Callable[[Run], Estimate]
-OfParams = Callable[[Mapping[str, Any]], bool]
 
 # Where a claim comes from: the paper's text was read; its abstract alone; it is recalled, the text
 # not at hand; derived here; or seen in simulations here.
 Source = Literal["stated", "abstract", "recalled", "derived", "measured"]
-
-
-def everything(params: Mapping[str, Any]) -> bool:
-    """Every point of a grid."""
-    return True
-
-
-class Condition(NamedTuple):
-    """One hypothesis of a claim, written once: the words that are printed and what is tested.
-
-    `kind` is "setting" (sizes, steps, starts), "horizon" (the run is long enough to show what is
-    claimed) or "event" (something that must have happened in the run).
-    """
-
-    words: str
-    holds: Callable[[Run], bool]
-    kind: Literal["setting", "horizon", "event"] = "setting"
-
-
-def given(words: str, test: OfParams) -> Condition:
-    """A hypothesis on a run's parameters."""
-    return Condition(words, lambda run: bool(test(run.params)))
-
-
-def lasting(words: str, test: OfParams) -> Condition:
-    """A hypothesis that the horizon of a run, by its parameters, is long enough to tell."""
-    return Condition(words, lambda run: bool(test(run.params)), "horizon")
-
-
-def happened(words: str, test: Callable[[Run], bool]) -> Condition:
-    """A hypothesis on what a run recorded; one that did not finish is missed, not excused."""
-    return Condition(words, lambda run: run.status != "ok" or bool(test(run)), "event")
-
-
-def of(
-    *sweeps: str,
-    where: OfParams = everything,
-    seen: Callable[[Mapping[str, Any]], bool] = lambda quantities: True,
-) -> Callable[[Run], bool]:
-    """Selects runs by sweep and parameters, and by what was seen of those that finished.
-
-    A run that did not finish is selected whatever it would have shown: it is missed, not dropped.
-    """
-    return lambda run: (
-        run.sweep in sweeps and where(run.params) and (run.status != "ok" or seen(run.quantities))
-    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +58,7 @@ class Claim:
     mode: Literal["every run", "in the mean"] | tuple[Literal["with probability"], float] = (
         "every run"
     )
-    hypotheses: tuple[Any, ...] = ()
+    hypotheses: tuple[Condition, ...] = ()
     remark: str = ""
     control: Callable[[Run], bool] | None = None
     control_of: str = ""
@@ -171,7 +85,7 @@ class Claim:
         words = [condition.words for condition in self.hypotheses]
         return "; ".join([*words, self.remark] if self.remark else words)
 
-    def unmet(self, run: Run) -> Any:
+    def unmet(self, run: Run) -> Condition | None:
         """The first hypothesis that the run fails, None for a run that the claim covers."""
         return next((c for c in self.hypotheses if not c.holds(run)), None)
 
@@ -241,32 +155,9 @@ def local_rate(quantity: str, start: Number, resolution: float) -> Estimator:
     return estimate
 
 
-def recorded(value: Number) -> Estimator:
-    """A number that the run carries exactly, up to rounding: no interval."""
-
-    def estimate(run: Run) -> Estimate:
-        return Estimate(float(value(run)))
-
-    return estimate
-
-
-def relative(estimator: Estimator, unit: Number) -> Estimator:
-    """An estimate in units of a positive number of the same run."""
-
-    def estimate(run: Run) -> Estimate:
-        return estimator(run).scaled(1 / unit(run))
-
-    return estimate
-
-
-def last(quantity: str) -> Number:
-    """The value of `quantity` at the last tick, or the one number that it is."""
-    return lambda run: float(np.asarray(run.quantities[quantity]).reshape(-1)[-1])
-
-
 def final(quantity: str) -> Estimator:
-    """`last`, as an estimate."""
-    return recorded(last(quantity))
+    """The value at the last tick, or the one number that the quantity is: no interval."""
+    return lambda run: Estimate(float(np.ravel(run.quantities[quantity])[-1]))
 
 
 def time_to(quantity: str, level: float | Number) -> Estimator:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from matsense.judging.claims import Run
 from matsense.judging.laws import Law, as_law, law
+from matsense.judging.runs import Run
 
 Kind = Literal["setting", "horizon", "event"]
 Test = Callable[..., Any] | str

@@ -4,13 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from matsense.fitting.estimate import Call, Estimate, decide, outside_by, scale_of
-from matsense.judging.claims import Claim, Run, Status
+from matsense.judging.claims import Claim
+from matsense.judging.conditions import Condition
 from matsense.judging.proportions import mean_of_groups, mean_over_seeds, share
+from matsense.judging.runs import Run, Status
 
 LEVEL = 0.95
 # A control has power if nearly all of its units contradict the claim, not just one of many.
@@ -58,7 +60,7 @@ class Verdict:
     sentence: str
     control: "Verdict | None" = None
     excluded: int = 0
-    unmet: tuple[tuple[Any, int], ...] = ()
+    unmet: tuple[tuple[Condition, int], ...] = ()
     margin: float = math.nan
     held: tuple[int, int] | None = None
 
@@ -314,7 +316,7 @@ def _held(claim: Claim, answered: list[Unit]) -> tuple[int, int] | None:
     return (sum(bool(low <= 1 <= high) for low, high in ends), len(ends)) if ends else None
 
 
-def reasons_outside(unmet: Iterable[tuple[Any, int]]) -> list[str]:
+def reasons_outside(unmet: Iterable[tuple[Condition, int]]) -> list[str]:
     """The hypotheses that put runs outside, in words; one on the horizon is named as such."""
     # A horizon is what more steps mend.
     return [
@@ -331,7 +333,7 @@ def _sentence(
     units: list[Unit],
     against: int,
     counts: dict[str, int],
-    outside: Counter[Any],
+    outside: Counter[Condition],
 ) -> str:
     silent = [unit.estimate.reason for unit in units if unit.silent]
     if not units and outside:

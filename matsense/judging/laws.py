@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from matsense.judging.claims import Run
 from matsense.judging.expressions import Expression
 from matsense.judging.formulas import sentence
+from matsense.judging.runs import Run
 
 
 @cache

@@ -98,6 +98,7 @@ def slope(x: Vector, y: Readings) -> Estimate:
             reason = "two numbers without errors show none of the line through them"
             return known._replace(se=math.nan, reason=reason)
         return known
+    # Off the residuals: scipy's linregress has this from 1 - r^2, which cancels for a good line.
     residual = y.z - y.z.mean() - value * centred
     scatter = math.sqrt(residual @ residual / free / (centred @ centred))
     seen = known._replace(se=scatter, dof=float(free))

@@ -11,9 +11,9 @@ from scipy import stats
 from matsense.fitting import rates
 from matsense.fitting.estimate import Estimate, Sense
 from matsense.judging import claims
-from matsense.judging.claims import Estimator, Run
 from matsense.judging.formulas import bracketed, powered, symbol
 from matsense.judging.laws import Law, as_law
+from matsense.judging.runs import Estimator, Run
 from matsense.judging.trends import Nested, Trend
 
 # A law as it is written: an expression, a function of what it asks for by name, or a number.

@@ -12,7 +12,7 @@ LEVELS = (0.95, 0.999)  # of a threshold's interval, whose form depends on the l
 FAR = 32.0  # lengths of the axis beyond which a threshold is not sought
 # Twice the log-likelihood ratio (a chance of .001) beyond which success depends on the axis. Sets
 # that pass only just are those whose threshold came out sharp by chance: their intervals fail.
-DEPENDS = 10.83
+DEPENDS = float(special.chdtri(1, 0.001))
 # The ratio is larger in small samples than in large ones, as Bartlett's correction says; this much
 # was found by simulation (2 to 20 runs at each of 5 or 9 places, three steepnesses).
 FEW = 8.0

@@ -80,7 +80,7 @@ def mistakes(claims: Iterable[Claim], known: Mapping[str, Mapping[str, Any]]) ->
             if sweep not in known:
                 continue
             for condition in own.hypotheses:
-                if isinstance(condition, Condition) and condition.kind != "event":
+                if condition.kind != "event":
                     yield from (
                         why
                         for name, why in _unknown(

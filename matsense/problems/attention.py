@@ -78,7 +78,7 @@ class Attention:
         """The softmax at W, nothing of it lost to its largest entry."""
         h = self.logits(W)
         gap = h - jnp.max(h, axis=1, keepdims=True)
-        peak = jnp.arange(h.shape[1]) == jnp.argmax(h, axis=1)[:, None]
+        peak = jnp.arange(h.shape[1])[None] == jnp.argmax(h, axis=1)[:, None]
         mass = jnp.exp(gap)
         s = mass / jnp.sum(mass, axis=1, keepdims=True)
         gamma, f = self.scores, None
@@ -192,10 +192,10 @@ def equalised(
     """
     scores = Y[:, None] * (X @ v)
     T = scores.shape[1]
-    best = jnp.arange(T) == jnp.argmax(scores, axis=1)[:, None]
+    best = jnp.arange(T)[None] == jnp.argmax(scores, axis=1)[:, None]
     mean = jnp.sum(jnp.where(best, 0.0, scores), axis=1, keepdims=True) / (T - 1)
     shift = jnp.where(best, 0.0, mean - scores) * Y[:, None]
-    return X + shift[:, :, None] * v
+    return X + shift[:, :, None] * v[None, None]
 
 
 def permuted(problem: Attention) -> Attention:

@@ -22,7 +22,7 @@ class Truth:
     @property
     def matrix(self) -> LowRank:
         """Sigma in factored form."""
-        return LowRank(self.U * self.sigma, self.V)
+        return LowRank(self.U * self.sigma[None], self.V)
 
 
 @pytree

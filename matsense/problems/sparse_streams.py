@@ -35,7 +35,7 @@ class SparseStream:
 
     def off(self, V: Float[Array, "d lanes"]) -> Float[Array, "d lanes"]:
         """P V with P = I - v1 v1^T."""
-        return V - self.v1[:, None] * (self.v1 @ V)
+        return V - self.v1[:, None] * (self.v1 @ V)[None]
 
     def sin2(self, V: Float[Array, "d lanes"]) -> Float[Array, " lanes"]:
         """Error of unit vectors, ||P v||^2."""

@@ -32,7 +32,7 @@ class Stream:
 
     def off(self, V: Float[Array, "d lanes"]) -> Float[Array, "d lanes"]:
         """P V with P = I - v1 v1^T."""
-        return V - self.v1[:, None] * (self.v1 @ V)
+        return V - self.v1[:, None] * (self.v1 @ V)[None]
 
     def sin2(self, V: Float[Array, "d lanes"]) -> Float[Array, " lanes"]:
         """Error of unit vectors, ||P v||^2: 1 - <v, v1>^2 would cancel."""
@@ -68,7 +68,7 @@ def light_rows(
     # Orthonormalised from the left: the first column stays a multiple of itself, zeros included.
     chol = jnp.linalg.cholesky(G.T @ G)
     U = jax.scipy.linalg.solve_triangular(chol, G.T, lower=True).T
-    return (U * jnp.sqrt(eigenvalues)) @ V.T
+    return (U * jnp.sqrt(eigenvalues)[None]) @ V.T
 
 
 def draw(
@@ -98,7 +98,7 @@ def draw(
         energy = 2.0 * eigenvalues[0]
         light = eigenvalues.at[0].set((1.0 - share) * energy)
         f = V[:, 1:] @ jnp.linalg.qr(jax.random.normal(key_heavy, (d - 1, h)))[0]
-        heavy = jnp.sqrt(share * energy / h) * V[:, 0] + f.T
+        heavy = jnp.sqrt(share * energy / h) * V[:, 0][None] + f.T
         rows = jnp.concatenate([heavy, light_rows(key_light, n - h, light, V, carriers)])
     return reordered(with_truth(rows), key_order, order)
 

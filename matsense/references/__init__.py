@@ -1,1 +1,1 @@
-"""Certified convex references of attention, each with its gap, and the traps between them."""
+"""Certified convex references, a family a folder."""

@@ -17,8 +17,8 @@ Equal non-optimal scores. With D_i > 0 the best token's lead in input i,
 margins of at least 1, so -<grad L(W), W_mm> is positive at every W: the landscape has no stationary
 point, as the paper's abstract says of the over-parameterised case. `descent_cosine` bounds the
 angle. The norm must then diverge; the direction need not be that of W_mm once n > 1 (derived:
-`matsense.references.traps`): an input that the others' direction lets fall behind by more than
-their margin, c > 1, is left for ever. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200
+`matsense.references.attention.traps`): an input that the others' direction lets fall behind by more
+than their margin, c > 1, is left for ever. Seen at n = 6, T = 8, d = 10 from W = 0 in 4 of 200
 instances, the same 4 under NGD with steps 0.1, 0.01 and 0.001 and under GD with steps 0.1, 1 and
 10, up to 1e6 steps; 50 of the 200 have a trap, so that c > 1 is needed, not enough, from W = 0.
 That contradicts "equal scores: every run ends at the best tokens", a stronger sentence than any of

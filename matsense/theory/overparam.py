@@ -46,8 +46,9 @@ def null_block_curve(
     d(1/s^2)/dt = 2 eta gives s^2 = 1 / (1/s_0^2 + 2 eta t); e_t is the sum of their fourth powers.
     Zeros in s0 contribute nothing. Hence (2 eta t)^2 e_t -> k - r, whatever alpha, sigma, n, seed.
     """
-    inverse = 1.0 / jnp.where(s0 > 0, s0, 1.0) ** 2 + 2 * eta * t[..., None]
-    return jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=-1)
+    begin = 1.0 / jnp.where(s0 > 0, s0, 1.0) ** 2
+    inverse = begin[None] + 2 * eta * t[:, None]
+    return jnp.sum(jnp.where(s0 > 0, inverse**-2.0, 0.0), axis=1)
 
 
 def growth_steps(alpha: float, eta: float, kappa: float, n1: int, n2: int) -> float:

@@ -74,16 +74,10 @@ def phi_error(phi: float, m: int) -> float:
     return math.sqrt((1 - phi**2) / m)
 
 
-def tied_rho(eta: Scalar, budget: Scalar, kappa: Scalar, alpha: Scalar) -> Scalar:
-    """rho = 1 - eta / B with B = budget kappa log(1/alpha), the tie of [ma2023] Thm 27.
-
-    Thm 27 has 1 - Theta(eta / (kappa log(1/alpha))); `budget` is the constant that Theta hides.
-    """
-    return 1 - eta / travel_budget(budget, kappa, alpha)
-
-
 def travel_budget(budget: Scalar, kappa: Scalar, alpha: Scalar) -> Scalar:
-    """B = sum of eta rho^t = eta / (1 - rho) = budget kappa log(1/alpha)."""
+    """B = sum of eta rho^t = eta / (1 - rho) = budget kappa log(1/alpha), the tie of [ma2023]
+    Thm 27: rho = 1 - Theta(eta / (kappa log(1/alpha))), `budget` the constant that Theta hides.
+    """
     return budget * kappa * jnp.log(1 / jnp.asarray(alpha))
 
 
@@ -127,10 +121,9 @@ def population_curve(
     There eta_t D_t = (2/pi) eta Delta U, gradient descent with step (2/pi) eta, whose residual
     block has s^2 = 1 / (1/s_0^2 + (4/pi) eta t) on the null space of the signal rows.
     """
-    inverse = (
-        1.0 / jnp.where(idle_start > 0, idle_start, 1.0) ** 2 + (4 / math.pi) * eta * t[..., None]
-    )
-    return jnp.sqrt(jnp.sum(jnp.where(idle_start > 0, inverse**-2.0, 0.0), axis=-1))
+    begin = 1.0 / jnp.where(idle_start > 0, idle_start, 1.0) ** 2
+    inverse = begin[None] + (4 / math.pi) * eta * t[:, None]
+    return jnp.sqrt(jnp.sum(jnp.where(idle_start > 0, inverse**-2.0, 0.0), axis=1))
 
 
 def population_bound(

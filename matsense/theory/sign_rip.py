@@ -31,7 +31,7 @@ def best_direction(
     kept = jnp.where(columns_below(k, values.shape[0]), values[order], 0.0)
     top = vectors[:, order]
     size = jnp.linalg.norm(kept)
-    return size, (top * kept) @ top.T / jnp.where(size > 0, size, 1.0)
+    return size, (top * kept[None]) @ top.T / jnp.where(size > 0, size, 1.0)
 
 
 def deviation(

@@ -78,15 +78,6 @@ def block_power_limit(
     return jnp.sum((blocks / q - 1.0) * along * off) / lambda1**2
 
 
-def blocks_needed(d: int, R: float | Float[Array, ""]) -> Float[Array, ""]:
-    """ln d / (2 ln R): blocks from a random start to an error of order 1, up to O(1).
-
-    Derived: tan^2 of a random start is about d, and every block divides it by R^2 = (lambda_1 /
-    lambda_2)^2.
-    """
-    return 0.5 * jnp.log(float(d)) / jnp.log(R)
-
-
 def heavy_numbers(h: int, d: int) -> int:
     """h d, the numbers of h stored rows: the scale of [kacham2024]'s upper bound O(h d polylog d)
     bits, h the number of rows with ||a||^2 >= ||A||_F^2 / (d polylog d).
@@ -108,15 +99,6 @@ def forgotten_row_error(R: Scalar) -> Scalar:
     lower bound of [kacham2024], 1 - Omega(1/R^2) with O(h d / R) bits, speaks of every algorithm.
     """
     return 1.0 / R**2
-
-
-def frequent_directions_gap(d: int, l: int) -> float:  # noqa: E741 - the papers' letter
-    """d / l: the gap R that Frequent Directions with l rows needs on a flat tail, up to a constant.
-
-    Derived: each shrinking takes the energy of about one row, d / n, from v1 too, while the l
-    rows since the last one brought it l R / n. Mergeable summaries need R ~ sqrt(d) [price2024].
-    """
-    return d / l
 
 
 def hard_log_ratio(R: Scalar, eta: Scalar, m: float | int = math.inf) -> Scalar:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from matsense.problems import attention
-from matsense.references import nuclear_svm, svm
+from matsense.references.attention import nuclear_svm, svm
 from sims.benches import Case, Contender
 
 INSTANCES = 20

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 
 # Dark to light, so that order survives a grey printer; markers tell neighbours apart without any.
 COLOURS = ("#12274d", "#2f6f8f", "#b0413e", "#d99a2b", "#8a8f98", "#6b4c9a")

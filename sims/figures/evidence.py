@@ -20,9 +20,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from matsense.fitting.estimate import Call, band, decide
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.judge import LEVEL, Unit, Verdict, units_of
 from matsense.judging.proportions import share
+from matsense.judging.runs import Run
 from sims.figures import drawing
 from sims.figures.painting import failure
 from sims.figures.trends import trend_picture

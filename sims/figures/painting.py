@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
 from matsense.judging.laws import Law
 from matsense.judging.proportions import share
+from matsense.judging.runs import Run
 from sims.figures import drawing, series
 from sims.figures.labels import constants
 from sims.figures.panels import ByHand, Panel, Section

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from matsense.errors import nearest
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Selection
 from matsense.judging.judge import Verdict
 from matsense.judging.laws import Law, as_law
 from matsense.judging.readings import Reading, Written
+from matsense.judging.runs import Run
 from sims.figures import series
 from sims.figures.series import By
 
@@ -138,11 +138,9 @@ def along(
     the axis; a lone number has its 95% interval. The axis is drawn to the `power`. `law` and
     `bound` are numbers, expressions or functions of parameters by name; the rest as in `traces`.
     """
-    place = as_law(axis)
-    x = x or _powered(place.name, power)
-    return Section(
-        "along", title or reading.name, of, by, scales, x, y or reading.name, place, reading,
-        laws=_laws(law), bound=_bound(bound), side=side, power=power,
+    return _along(
+        "along", axis, reading, law, bound, title=title, of=of, by=by, scales=scales, x=x,
+        y=y or reading.name, side=side, power=power,
     )  # fmt: skip
 
 
@@ -162,11 +160,9 @@ def shares(
     y: str = "",
 ) -> Panel:
     """The share of runs whose reading is 1, against 0, along an axis, with 95% intervals."""
-    place = as_law(axis)
-    x = x or _powered(place.name, power)
-    return Section(
-        "shares", title or reading.name, of, by, scales, x, y or "share of runs", place, reading,
-        laws=_laws(law), bound=_bound(bound), side=side, power=power,
+    return _along(
+        "shares", axis, reading, law, bound, title=title, of=of, by=by, scales=scales, x=x,
+        y=y or "share of runs", side=side, power=power,
     )  # fmt: skip
 
 
@@ -214,6 +210,26 @@ def histogram(
 def by_hand(title: str, paint: Painter) -> Panel:
     """A panel that `paint(ax, runs, verdicts)` draws, of the runs that finished."""
     return ByHand(title, paint)
+
+
+def _along(
+    kind: Literal["along", "shares"],
+    axis: Written,
+    reading: Reading,
+    law: Written | tuple[Written, ...],
+    bound: Written | None,
+    *,
+    title: str,
+    x: str,
+    power: float,
+    **rest: Any,
+) -> Section:
+    """A section over an axis to its `power`, named after its reading unless it has a title."""
+    place = as_law(axis)
+    return Section(
+        kind, title or reading.name, x=x or _powered(place.name, power), place=place,
+        reading=reading, laws=_laws(law), bound=_bound(bound), power=power, **rest,
+    )  # fmt: skip
 
 
 def _laws(law: Written | tuple[Written, ...]) -> tuple[Law, ...]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from matsense.errors import nearest
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Selection
 from matsense.judging.expressions import Expression
 from matsense.judging.judge import averaged
 from matsense.judging.laws import Law, as_law, asked_by
 from matsense.judging.readings import Reading
+from matsense.judging.runs import Run
 from matsense.judging.writing import of_selection
 from sims.figures.labels import setting
 

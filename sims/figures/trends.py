@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.formulas import powered
 from matsense.judging.judge import averaged
+from matsense.judging.runs import Run
 from matsense.judging.trends import Nested, Trend
 from sims.figures import drawing
 from sims.figures.labels import number

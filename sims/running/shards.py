@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from sims.running.blocks import Block, blocks
 from sims.study import Point, Sweep
 from sims.study.catalogue import load

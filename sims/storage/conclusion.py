@@ -18,8 +18,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
+from matsense.judging.runs import Run
 from sims.figures import evidence
 from sims.figures.drawing import rendered, state_precision, style
 from sims.files import about, stage, sync

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from sims.running.worker import Record
 from sims.storage import columns
 from sims.storage.columns import FIXED, FORMAT

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matsense.errors import InvalidInput
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from sims.files import about, remove_abandoned, sync, write_whole
 from sims.storage import columns
 from sims.storage.parts import PART, Parts, check_format, checksum

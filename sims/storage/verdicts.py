@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from matsense.fitting.estimate import Call
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict
+from matsense.judging.runs import Run
 from sims.study import Study
 from sims.study.guarded import Troubles
 from sims.text.escape import cell

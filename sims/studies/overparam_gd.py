@@ -71,7 +71,7 @@ def asymmetric(
     U, sigma, V = problem.truth.U, problem.truth.sigma, problem.truth.V
     X = gaussian_start(key, len(U), k, width, alpha)
     start = (X, X) if twin else imbalanced_start(key, (len(U), len(V)), k, width, alpha)
-    solver = asymmetric_gd(problem, eta)
+    solver: Any = asymmetric_gd(problem, eta)
     if balance is not None:
         solver = one_step_gd(problem, eta, k, balance * sigma[-1], trigger * sigma[-1])
 

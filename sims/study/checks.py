@@ -7,7 +7,7 @@ import jax
 
 from matsense.errors import InvalidInput, nearest
 from matsense.judging.claims import Claim
-from matsense.judging.conditions import Condition, Selection
+from matsense.judging.conditions import Selection
 from matsense.judging.laws import Law, by_name
 from sims.study.model import Params, Study, Sweep, grid_of
 
@@ -79,12 +79,7 @@ def asked(claim: Claim) -> Iterator[tuple[str, set[str]]]:
     reading = claim.answer.reading
     laws = [*reading.laws, *([claim.target] if isinstance(claim.target, Law) else [])]
     of_reading = {*reading.quantities, *(name for law in laws for name in law.names)}
-    of_hypotheses = {
-        name
-        for condition in claim.hypotheses
-        if isinstance(condition, Condition)
-        for name in condition.test.names
-    }
+    of_hypotheses = {name for condition in claim.hypotheses for name in condition.test.names}
     for selection, further in ((claim.runs, of_hypotheses), (claim.control, set[str]())):
         if isinstance(selection, Selection):
             seen = {name for test in selection.seen for name in test.names}

@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from matsense.fitting.estimate import Call, Estimate
-from matsense.judging.claims import Claim, Condition, Run
+from matsense.judging.claims import Claim
+from matsense.judging.conditions import Condition
 from matsense.judging.judge import Verdict, judge
+from matsense.judging.runs import Run
 from sims.figures import drawing
 from sims.study import blame
 from sims.text.escape import visible
@@ -66,34 +68,37 @@ class _Raised(Exception):  # noqa: N818 - it is no error of ours
     """What a part of a claim has raised, in words."""
 
 
+def _kept(name: str, part: Any, gives: Callable[[Any], Any] = bool) -> Any:
+    """A part of a claim that tells its name and the run when it raises; a number as it is."""
+
+    def call(run: Run) -> Any:
+        try:
+            return gives(part(run))
+        except (*NOT_ITS_OWN, _Raised):
+            raise
+        except BaseException as error:
+            raise _Raised(f"{name} raised {blame.told(error)} for {named(run)}") from error
+
+    return call if callable(part) else part
+
+
+class _Kept(Condition):
+    """A hypothesis that tells its words and the run when it raises."""
+
+    def holds(self, run: Run) -> bool:
+        held: bool = _kept(f"the hypothesis {self.words!r}", super().holds)(run)
+        return held
+
+
 def judged(claim: Claim, runs: Sequence[Run]) -> Verdict:
     """The verdict; inconclusive, with the reason, if a part of the claim raises."""
-
-    def kept(name: str, part: Any, gives: Callable[[Any], Any] = bool) -> Any:
-        def call(run: Run) -> Any:
-            try:
-                return gives(part(run))
-            except (*NOT_ITS_OWN, _Raised):
-                raise
-            except BaseException as error:
-                raise _Raised(f"{name} raised {blame.told(error)} for {named(run)}") from error
-
-        return call if callable(part) else part
-
     guarded = replace(
         claim,
-        runs=kept("the choice of runs", claim.runs),
-        estimate=kept("the reading", claim.estimate, _estimate),
-        target=kept("the law", claim.target, float),
-        control=kept("the choice of the control's runs", claim.control),
-        hypotheses=tuple(
-            Condition(
-                condition.words,
-                kept(f"the hypothesis {condition.words!r}", condition.holds),
-                condition.kind,
-            )
-            for condition in claim.hypotheses
-        ),
+        runs=_kept("the choice of runs", claim.runs),
+        estimate=_kept("the reading", claim.estimate, _estimate),
+        target=_kept("the law", claim.target, float),
+        control=_kept("the choice of the control's runs", claim.control),
+        hypotheses=tuple(_Kept(own.words, own.test, own.kind) for own in claim.hypotheses),
     )
     try:
         return replace(judge(guarded, runs), claim=claim)

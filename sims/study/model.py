@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from matsense.fitting.rates import Fit
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.judge import Verdict
 from matsense.judging.laws import asked_by, by_name
+from matsense.judging.runs import Run
 from sims.identity.names import Names
 from sims.study import places
 from sims.study.ranges import (

@@ -11,9 +11,10 @@ from scipy import special
 
 from matsense.errors import nearest
 from matsense.fitting.rates import Fit
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.conditions import Selection
 from matsense.judging.judge import Verdict
+from matsense.judging.runs import Run
 from matsense.judging.writing import mistakes
 from sims.figures.panels import Panel
 from sims.study.model import Study, Sweep, unnamed

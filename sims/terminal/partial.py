@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from matsense.judging.claims import Claim, Run
+from matsense.judging.claims import Claim
 from matsense.judging.judge import Verdict
+from matsense.judging.runs import Run
 from sims.study import Study, Sweep, unnamed
 from sims.study.guarded import judged
 

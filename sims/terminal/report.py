@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from matsense.fitting.estimate import Call
-from matsense.judging.claims import Run
 from matsense.judging.judge import Verdict, reasons_outside
+from matsense.judging.runs import Run
 from sims.running.blocks import Block
 from sims.running.cost import Probe, expected
 from sims.study import Study

@@ -22,7 +22,7 @@ def accelerated(
     gradient: Callable[[Any], Any],
     project: Callable[[Any], Any],
     length: float | Float[Array, ""],
-) -> Solver:
+) -> Solver[Momentum]:
     """y = x + beta (x - before);  x <- project(y - length gradient(y)), on any pytree x.
 
     Nesterov's beta, begun anew whenever the step turns against the momentum (O'Donoghue and

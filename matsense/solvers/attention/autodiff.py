@@ -10,7 +10,9 @@ from matsense.solver import Solver
 from matsense.solvers.attention.ngd import unit
 
 
-def attention_autodiff(problem: Attention, eta: float | Float[Array, ""]) -> Solver:
+def attention_autodiff(
+    problem: Attention, eta: float | Float[Array, ""]
+) -> Solver[Float[Array, "d d"]]:
     """`attention_ngd`, linear heads, with automatic differentiation of the softmax: a control.
 
     The arg-max token's term is formed as 1 - 1, which is 0 or rounding once the largest logit of an

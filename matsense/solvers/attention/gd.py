@@ -7,7 +7,7 @@ from matsense.problems.attention import Attention
 from matsense.solver import Solver
 
 
-def attention_gd(problem: Attention, eta: float | Float[Array, ""]) -> Solver:
+def attention_gd(problem: Attention, eta: float | Float[Array, ""]) -> Solver[Float[Array, "d d"]]:
     """W <- W - eta grad L(W). Once the softmax has saturated ||W|| grows like ln t only."""
 
     def init(W: Float[Array, "d d"]) -> Float[Array, "d d"]:

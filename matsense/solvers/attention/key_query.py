@@ -31,7 +31,7 @@ def chain(G: Float[Array, "d d"], state: KeyQuery) -> KeyQuery:
     return KeyQuery(G @ state.Q, G.T @ state.K)
 
 
-def attention_kq_gd(problem: Attention, eta: float | Float[Array, ""]) -> Solver:
+def attention_kq_gd(problem: Attention, eta: float | Float[Array, ""]) -> Solver[KeyQuery]:
     """K <- K - eta grad L Q,  Q <- Q - eta grad L^T K, simultaneously."""
 
     def init(K: Float[Array, "d m"], Q: Float[Array, "d m"]) -> KeyQuery:
@@ -46,7 +46,7 @@ def attention_kq_gd(problem: Attention, eta: float | Float[Array, ""]) -> Solver
     return Solver(init, step)
 
 
-def attention_kq_ngd(problem: Attention, eta: float | Float[Array, ""]) -> Solver:
+def attention_kq_ngd(problem: Attention, eta: float | Float[Array, ""]) -> Solver[KeyQuery]:
     """(K, Q) <- (K, Q) - eta grad / ||grad||, one norm over both factors."""
 
     def init(K: Float[Array, "d m"], Q: Float[Array, "d m"]) -> KeyQuery:

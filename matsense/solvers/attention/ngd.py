@@ -15,7 +15,7 @@ def unit(G: Float[Array, "..."]) -> Float[Array, "..."]:
 
 def attention_ngd(
     problem: Attention, eta: float | Float[Array, ""], decay: float | Float[Array, ""] = 0.0
-) -> Solver:
+) -> Solver[Float[Array, "d d"]]:
     """W <- W - eta_t grad L / ||grad L||_F with eta_t = eta (1 + t)^-decay.
 
     The gradient's common factor exp(log_scale) drops out, so no norm of W is too large. With

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from matsense.problems.attention import Attention
 from matsense.solver import Solver
-from matsense.solvers.attention.accelerated import accelerated
+from matsense.solvers.attention.accelerated import Momentum, accelerated
 from matsense.solvers.attention.key_query import KeyQuery, chain
 
 Scalar = float | Float[Array, ""]
@@ -38,7 +38,7 @@ def into_ball(x: jax.Array | KeyQuery, square: Scalar) -> jax.Array | KeyQuery:
     return jax.tree.map(lambda leaf: shrink * leaf, x)
 
 
-def path_w(problem: Attention, B: Scalar) -> Solver:
+def path_w(problem: Attention, B: Scalar) -> Solver[Momentum]:
     """argmin of L over ||W||_F <= B."""
     return accelerated(
         lambda W: log_gradient(problem, W),
@@ -47,7 +47,7 @@ def path_w(problem: Attention, B: Scalar) -> Solver:
     )
 
 
-def path_kq(problem: Attention, B: Scalar) -> Solver:
+def path_kq(problem: Attention, B: Scalar) -> Solver[Momentum]:
     """argmin of L(K Q^T) over ||K||_F^2 + ||Q||_F^2 <= 2 B.
 
     A move in K moves W by up to ||Q|| times that, and ||Q||^2 <= B once balanced.

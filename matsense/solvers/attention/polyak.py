@@ -8,7 +8,9 @@ from matsense.solver import Solver
 from matsense.solvers.attention.ngd import unit
 
 
-def attention_polyak(problem: Attention, longest: float | Float[Array, ""] = 1.0) -> Solver:
+def attention_polyak(
+    problem: Attention, longest: float | Float[Array, ""] = 1.0
+) -> Solver[Float[Array, "d d"]]:
     """W <- W - min((L - inf L) / ||grad L||, longest) grad L / ||grad L||; linear heads.
 
     Saturated at the best tokens, a step has length ||W_mm|| at most (derived: ||grad L|| ||W_mm||

@@ -7,7 +7,9 @@ from matsense.problems.corruption import Expected, Robust
 from matsense.solver import Solver
 
 
-def scaled_subgm(problem: Robust | Expected, damping: float | Float[Array, ""] = 0.0) -> Solver:
+def scaled_subgm(
+    problem: Robust | Expected, damping: float | Float[Array, ""] = 0.0
+) -> Solver[Float[Array, "d width"]]:
     """U <- U - eta_t D_t (U^T U + lambda_t I)^-1 with Polyak's eta_t in the scaled metric.
 
     eta_t = (f - f*) / ||D_t (U^T U + lambda_t I)^(-1/2)||_F^2, [tong2021] (symmetric form), where

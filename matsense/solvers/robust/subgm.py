@@ -22,7 +22,7 @@ class SubGMState(NamedTuple):
     travel: Float[Array, ""]
 
 
-def subgm(problem: Robust | Expected, rule: StepRule) -> Solver:
+def subgm(problem: Robust | Expected, rule: StepRule) -> Solver[SubGMState]:
     """U <- U - eta_t (Q_t + Q_t^T) U, [ma2023] Algorithm 1; Q_t is symmetrised already.
 
     On an `Expected` problem it is the method on the expected loss (Thm 18).
@@ -50,4 +50,4 @@ def spectral_start(
     """
     values, vectors = jnp.linalg.eigh(C)
     top = jnp.sqrt(jnp.maximum(values[::-1][:width], 0.0))
-    return jnp.where(columns_below(k, width), alpha * vectors[:, ::-1][:, :width] * top, 0.0)
+    return jnp.where(columns_below(k, width), alpha * vectors[:, ::-1][:, :width] * top[None], 0.0)

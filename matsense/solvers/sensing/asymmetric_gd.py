@@ -20,7 +20,7 @@ class Factors(NamedTuple):
         return self
 
 
-def asymmetric_gd(problem: Sensing, eta: float | Float[Array, ""]) -> Solver:
+def asymmetric_gd(problem: Sensing, eta: float | Float[Array, ""]) -> Solver[Factors]:
     """R = (A*A)(F G^T - Sigma);  F <- F - eta R G,  G <- G - eta R^T F, simultaneously."""
 
     def init(F: Float[Array, "n1 k"], G: Float[Array, "n2 k"]) -> Factors:

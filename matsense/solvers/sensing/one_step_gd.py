@@ -31,7 +31,7 @@ def rebalance(
     U, S, Vt = jnp.linalg.svd(F, full_matrices=False)
     beta = jnp.sqrt(beta_squared)
     real = columns_below(k, F.shape[1])
-    return Factors(jnp.where(real, beta * U, 0.0), (G @ Vt.T) * S / beta)
+    return Factors(jnp.where(real, beta * U, 0.0), (G @ Vt.T) * S[None] / beta)
 
 
 def one_step_gd(
@@ -41,7 +41,7 @@ def one_step_gd(
     beta_squared: float | Float[Array, ""],
     trigger: float | Float[Array, ""],
     look_every: int = 10,
-) -> Solver:
+) -> Solver[OneStepState]:
     """`asymmetric_gd`, rebalanced once, when the residual ||A(F G^T) - y|| falls below `trigger`.
 
     The residual is observable, the truth is not used. It is looked at every `look_every` steps:

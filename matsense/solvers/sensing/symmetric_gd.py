@@ -6,7 +6,7 @@ from matsense.problems.sensing import Sensing
 from matsense.solver import Solver
 
 
-def symmetric_gd(problem: Sensing, eta: float | Float[Array, ""]) -> Solver:
+def symmetric_gd(problem: Sensing, eta: float | Float[Array, ""]) -> Solver[Float[Array, "n k"]]:
     """X <- X - eta (A*A)(X X^T - Sigma) X; the state is X, n by k.
 
     The step is the paper's (normalisation recalled): half the gradient of ||A(X X^T) - y||^2 / 2.

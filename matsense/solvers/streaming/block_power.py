@@ -47,7 +47,7 @@ def block_power(
     capacity: int,
     c: float = 4.0,
     k: int = 32,
-) -> StreamSolver:
+) -> StreamSolver[PowerState]:
     """The block power method, with one lane a start; n, the length of the stream, is known.
 
     The stream is cut into `blocks` blocks. In each, y += (a . z) a / q over the light rows, kept
@@ -80,8 +80,8 @@ def block_power(
     def step(state: PowerState, X: Float[Array, "b d"]) -> PowerState:
         index = state.seen + jnp.arange(X.shape[0])
         square = jnp.sum(X * X, axis=1)
-        level = D * square[:, None] / guesses
-        place = state.found + jnp.cumsum(level >= 1.0, axis=0) - 1
+        level = D * square[:, None] / guesses[None]
+        place = state.found[None] + jnp.cumsum(level >= 1.0, axis=0) - 1
         kept = (level >= 1.0) & (place < capacity)
         heavy = jax.vmap(lambda rows, at: rows.at[at].set(X, mode="drop"), (0, 1))(
             state.heavy, jnp.where(kept, place, capacity)

@@ -19,7 +19,7 @@ class DirectionsState(NamedTuple):
     fill: Int[Array, ""]
 
 
-def frequent_directions(l: int, d: int) -> StreamSolver:  # noqa: E741 - the papers' letter
+def frequent_directions(l: int, d: int) -> StreamSolver[DirectionsState]:  # noqa: E741 - papers'
     """Frequent Directions with l rows in a buffer of 2 l; one lane, no start.
 
     A full buffer is shrunk: its squared singular values fall by sigma_l^2, clipped at 0, which

@@ -22,7 +22,9 @@ class BatchState(NamedTuple):
     key: PRNGKeyArray
 
 
-def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -> StreamSolver:
+def noisy_power(
+    d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]
+) -> StreamSolver[BatchState]:
     """v <- y + noise g, normalised, y = sum (a . v) a over a batch, g standard Gaussian.
 
     The noisy power method [hardt2014] on batches of a stream; `noise` is in units of y, one lane
@@ -34,28 +36,30 @@ def noisy_power(d: int, lanes: int, batch: int, noise: Float[Array, " lanes"]) -
         def noisy(number: Array, V: Array, Y: Array) -> Array:
             g = jax.random.normal(jax.random.fold_in(key, number), V.shape)
             silent = jnp.all(Y == 0.0, axis=0)
-            return direction(jnp.where(silent, 0.0, Y + noise * g), V)
+            return direction(jnp.where(silent, 0.0, Y + noise[None] * g), V)
 
         return noisy
 
     return _batched(d, lanes, batch, finish)
 
 
-def minibatch_oja(d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]) -> StreamSolver:
+def minibatch_oja(
+    d: int, lanes: int, batch: int, eta: Float[Array, " lanes"]
+) -> StreamSolver[BatchState]:
     """v <- v + eta sum (a . v) a over a batch, normalised at its end; one lane a rate.
 
     Not Oja's method on the rows one by one, which `oja` computes exactly in blocks.
     """
 
     def finish(key: PRNGKeyArray) -> Finish:
-        return lambda number, V, Y: direction(V + eta * Y, V)
+        return lambda number, V, Y: direction(V + eta[None] * Y, V)
 
     return _batched(d, lanes, batch, finish)
 
 
 def _batched(
     d: int, lanes: int, batch: int, finish: Callable[[PRNGKeyArray], Finish]
-) -> StreamSolver:
+) -> StreamSolver[BatchState]:
     if batch < 1:
         raise InvalidInput(f"batch = {batch}", "a batch has a row or more", "give 1 or more")
 

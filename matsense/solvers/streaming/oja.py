@@ -39,12 +39,12 @@ def fixed(eta: Float[Array, " lanes"]) -> Rates:
 
 def harmonic(c: Float[Array, " lanes"]) -> Rates:
     """eta_t = c / t at the t-th row, counted from 1: the textbook schedule."""
-    return lambda t: c / (1.0 + t[:, None].astype(c.dtype))
+    return lambda t: c[None] / (1.0 + t[:, None].astype(c.dtype))
 
 
 def oja(
     rates: Rates, d: int, lanes: int, form: Form | None = None, block: int | None = None
-) -> StreamSolver:
+) -> StreamSolver[OjaState]:
     """Oja's method, a lane for each rate or start; lanes share the read of every chunk.
 
     "rows" takes the rows of a chunk one by one; "blocks" takes `block` rows at once, at most a
@@ -61,7 +61,7 @@ def oja(
 
     def init(key: PRNGKeyArray) -> OjaState:
         V = jax.random.normal(key, (d, lanes))
-        V = V / jnp.linalg.norm(V, axis=0)
+        V = V / jnp.linalg.norm(V, axis=0, keepdims=True)
         return OjaState(V, jnp.zeros(lanes), jnp.array(0))
 
     def step(state: OjaState, X: Float[Array, "b d"]) -> OjaState:
@@ -72,7 +72,7 @@ def oja(
             V, growth = _in_blocks(state.V, X, eta, min(block, X.shape[0]))
         # Every row or block was divided by the norm that it must have, and that one counts: what
         # rounding left over is no growth (in float32 it would hide a slow one), and is taken out.
-        V = V / jnp.linalg.norm(V, axis=0)
+        V = V / jnp.linalg.norm(V, axis=0, keepdims=True)
         return OjaState(V, state.s + growth, state.seen + X.shape[0])
 
     return StreamSolver(init, step, lambda state: state.V, lambda state: lanes * (d + 1))
@@ -89,7 +89,7 @@ def _one_by_one(
         # ||w + eta x y||^2 - 1 for a unit w: known before w is touched, so one pass does both.
         growth = step * y * y * (2.0 + step * size)
         shrink = jax.lax.rsqrt(1.0 + growth)
-        return (W + (step * y)[:, None] * x) * shrink[:, None], growth
+        return (W + (step * y)[:, None] * x[None]) * shrink[:, None], growth
 
     def alone(w: Array, row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         # A vector is twice as fast as a matrix of one row.
@@ -164,11 +164,11 @@ def _updated(
             if first:
                 V = jax.lax.optimization_barrier(V)
             for x, c in zip(X[first : first + FUSED], C[first : first + FUSED], strict=True):
-                V = V + x[:, None] * c
-        return V * shrink
+                V = V + x[:, None] * c[None]
+        return V * shrink[None]
 
     def product(V: Array, X: Array, C: Array, shrink: Array) -> Array:
-        return (V + _product(X.T, C)) * shrink
+        return (V + _product(X.T, C)) * shrink[None]
 
     return jax.lax.platform_dependent(V, X, C, shrink, cpu=fused, default=product)
 

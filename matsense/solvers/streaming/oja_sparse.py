@@ -38,9 +38,9 @@ def oja_sparse(
             moved = jax.lax.dynamic_slice_in_dim(V, at[j], 1) + a[j] * c
             return jax.lax.dynamic_update_slice_in_dim(V, moved, at[j], 0)
 
-        c = grown * jax.lax.fori_loop(0, k, read, jnp.zeros((1, eta.shape[0])))
+        c = grown[None] * jax.lax.fori_loop(0, k, read, jnp.zeros((1, eta.shape[0])))
         return jax.lax.fori_loop(0, k, write, V), None
 
     V, _ = jax.lax.scan(one, state.V, (columns, values, norm2))
     norm = jnp.linalg.norm(V, axis=0)
-    return OjaState(V / norm, state.s + jnp.log(norm), state.seen + values.shape[0])
+    return OjaState(V / norm[None], state.s + jnp.log(norm), state.seen + values.shape[0])

@@ -58,7 +58,7 @@ def chosen(
 
 def price_xun(
     eta: Float[Array, " rates"], d: int, starts: int = 1, C: float = 10.0, form: Form | None = None
-) -> StreamSolver:
+) -> StreamSolver[PriceXunState]:
     """One pass; all rates and starts share the rows. Stores a vector and its growth a lane, and x.
 
     The rates of one start begin at the same vector, as in the paper.
@@ -68,7 +68,7 @@ def price_xun(
 
     def init(key: PRNGKeyArray) -> PriceXunState:
         V = jax.random.normal(key, (d, starts))
-        V = jnp.tile(V / jnp.linalg.norm(V, axis=0), eta.shape[0])
+        V = jnp.tile(V / jnp.linalg.norm(V, axis=0, keepdims=True), eta.shape[0])
         return PriceXunState(OjaState(V, jnp.zeros(lanes), jnp.array(0)), jnp.zeros(d))
 
     def step(state: PriceXunState, X: Float[Array, "b d"]) -> PriceXunState:

@@ -41,11 +41,11 @@ def accumulate(
 
 def direction(Y: Float[Array, "d m"], Z: Float[Array, "d m"]) -> Float[Array, "d m"]:
     """Y with columns of unit norm; the column of Z where Y's is zero."""
-    norm = jnp.linalg.norm(Y, axis=0)
+    norm = jnp.linalg.norm(Y, axis=0, keepdims=True)
     return jnp.where(norm > 0, Y / jnp.where(norm > 0, norm, 1.0), Z)
 
 
 def sphere(key: Array, d: int, m: int) -> Float[Array, "d m"]:
     """m starts, uniform on the sphere."""
     V = jax.random.normal(key, (d, m))
-    return V / jnp.linalg.norm(V, axis=0)
+    return V / jnp.linalg.norm(V, axis=0, keepdims=True)

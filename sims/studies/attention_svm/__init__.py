@@ -7,8 +7,8 @@ Algorithms: normalised and plain gradient descent on W and on (K, Q), W = K Q^T,
 Guarantees: W / ||W|| tends to W_a / ||W_a||, W_a the max-margin solution of a locally optimal
     choice of tokens a; the path over (K, Q) tends to the nuclear solution (abstract read, theorems
     recalled). Rates are derived in `matsense.theory.attention`, traps in
-    `matsense.references.traps`. Each run is held against certified max-margin solutions of its
-    own instance.
+    `matsense.references.attention.traps`. Each run is held against certified max-margin solutions
+    of its own instance.
 References: Tarzanagh, Li, Thrampoulidis, Oymak, Transformers as Support Vector Machines, arXiv
     2308.16898; Tarzanagh, Li, Zhang, Oymak, Max-Margin Token Selection, arXiv 2306.13596.
 Example: `python -m sims.sweep attention_svm --set shares.d=5,12`.

@@ -17,7 +17,7 @@ RESOLUTION = 1e-26
 recalled = partial(claim, source="recalled", cite="tarzanagh2023svm (recalled, without numbers)")
 abstract = partial(claim, source="abstract", cite="tarzanagh2023svm, abstract")
 derived = partial(claim, source="derived", cite="derived: matsense.theory.attention")
-trapping = partial(claim, source="derived", cite="derived: matsense.references.traps")
+trapping = partial(claim, source="derived", cite="derived: matsense.references.attention.traps")
 
 
 # Readings of what a run recorded, by its name.
@@ -96,7 +96,7 @@ RESOLVED = happened(
 )
 # Plain GD: depth m leaves better tokens that are no support tokens a mass of exp(-m) or so.
 DEEP = lasting(
-    r"$\|W\|\geq 5\|W_a\|$ a decade before the end",
+    rf"$\|W\|\geq {theory.FAR_OUT:g}\|W_a\|$ a decade before the end",
     lambda t, norm, unit_norm: decade(t, norm)[1][0] >= theory.FAR_OUT * unit_norm,
 )
 GROWS_IN_LN = happened(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from matsense.theory import attention as theory
 from sims.figures import drawing
 from sims.study import along, by_hand, final, law, recorded, runs, shares, traces

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array
 
 from matsense.errors import Excluded, Infeasible
+from matsense.loops import advance
 from matsense.problems.attention import Attention, draw, permuted, random_choice, without
-from matsense.references import nuclear_svm, svm, token_sets, traps
+from matsense.references.attention import nuclear_svm, svm, token_sets, traps
 from matsense.solver import Solver
 from matsense.solvers.attention.autodiff import attention_autodiff
 from matsense.solvers.attention.gd import attention_gd
@@ -117,7 +118,7 @@ def path_of_w(instance: Attention, key: Any, kappa: Array, steps: int) -> Seen:
     near = max_margin_direction(instance, instance.best, NEAR)
     B = kappa * jnp.linalg.norm(near)
     solver = path_w(instance, B)
-    W = jax.lax.fori_loop(0, steps, solver.step, solver.init(kappa * near)).x
+    W = advance(solver, solver.init(kappa * near), steps).x
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=False)}
 
 
@@ -126,10 +127,10 @@ def path_of_kq(instance: Attention, key: Any, kappa: Array, m: int, steps: int) 
     # It starts from the Frobenius direction made full rank: not near the solution.
     U, sigma, Vt = jnp.linalg.svd(max_margin_direction(instance, instance.best, NEAR))
     B, root = kappa * jnp.sum(sigma), jnp.sqrt(sigma + 0.1 * sigma[0])[:m]
-    wide = KeyQuery(1e6 * U[:, :m] * root, 1e6 * Vt[:m].T * root)
+    wide = KeyQuery(1e6 * U[:, :m] * root[None], 1e6 * Vt[:m].T * root[None])
     solver = path_kq(instance, B)
     state = solver.init(into_ball(wide, 2.0 * B))
-    W = jax.lax.fori_loop(0, steps, solver.step, state).x.W
+    W = advance(solver, state, steps).x.W
     return {"W": W, "B": B, "gap": relative_gap(instance, W, B, nuclear=True)}
 
 

@@ -107,7 +107,7 @@ TIED = (
     given("travel B >= log(1/alpha) / 2 + 1", lambda L=L, B=TRAVEL: L > 0 and B >= L / 2 + 1),
 )
 # The tie's default constant, up to the rounding of a rho that is given.
-NO_MORE_TRAVEL = given("B <= 0.65 log(1/alpha)", lambda L=L, B=TRAVEL: B <= 1.0001 * BUDGET * L)
+NO_MORE = given(f"B <= {BUDGET:g} log(1/alpha)", lambda L=L, B=TRAVEL: B <= 1.0001 * BUDGET * L)
 FELL = happened(
     "the error fell below a tenth of its start", lambda error: error[-1] <= 0.1 * error[0]
 )
@@ -125,7 +125,7 @@ EXPECTED = (
 )
 DENSE = (
     *TIED,
-    *(NO_MORE_TRAVEL, "p == 0", "m >= 20 * d * r"),
+    *(NO_MORE, "p == 0", "m >= 20 * d * r"),
     given("derived error at most 0.05", lambda error=MEDIAN: error <= 0.05),
     given(
         "alpha^(derived exponent) at most 1/10 of the derived error",
@@ -136,7 +136,7 @@ DENSE = (
 WELL_SEEN = given(
     "phi is at least 20 standard errors", lambda m, phi=PHI: phi >= 20 * theory.phi_error(phi, m)
 )
-RECOVERY = (*TIED, NO_MORE_TRAVEL, "nu == 0", "alpha <= 1e-5")
+RECOVERY = (*TIED, NO_MORE, "nu == 0", "alpha <= 1e-5")
 
 
 def exponent_at_least(bound: float) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from matsense.judging.claims import Run
+from matsense.judging.runs import Run
 from matsense.theory import robust as theory
 from sims.figures import drawing
 from sims.studies.robust_subgm.claims import (

@@ -5,6 +5,7 @@ products with A, which do not see the width, cost nearly everything.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -114,16 +115,16 @@ def measured(
     if rho is None:
         tied = theory.travel_budget(budget, kappa, alpha)
         rho = 1 - eta / (tied if travel is None else travel)
-    solver = {
+    made: dict[str, Callable[[], Solver[Any]]] = {
         "tied": lambda: subgm(seen, geometric(eta, rho)),
         "noiseless": lambda: subgm(seen, proportional(eta)),
         "polyak": lambda: subgm(seen, polyak(seen.loss_at_truth)),
         "scaled": lambda: scaled_subgm(seen, jnp.where(k > r, 1.0, 0.0)),
         "l2": lambda: symmetric_gd(seen.least_squares, L2_STEP / problem.sigma[0]),
-    }[method]()
+    }
     start = spectral_start(seen.start_matrix, k, seen.d, alpha)
     ticks = log_ticks(steps) if spectrum else linear_ticks(steps, max(steps // 100, 1))
-    return descend(seen, solver, start, r, k, ticks, spectrum)
+    return descend(seen, made[method](), start, r, k, ticks, spectrum)
 
 
 def expected(

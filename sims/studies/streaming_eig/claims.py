@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 
 from matsense.fitting.estimate import Estimate
-from matsense.judging.claims import Run
 from matsense.judging.conditions import Selection
 from matsense.judging.proportions import exact_interval
+from matsense.judging.runs import Run
 from matsense.theory import streaming as theory
-from sims.studies.streaming_eig.trials import CAPACITY, FAILS_MIXED, GUESSES, OJA, SPEED
+from sims.studies.streaming_eig.trials import CAPACITY, FAILS_MIXED, GUESSES, HARD_RATES, OJA, SPEED
 from sims.study import claim, final, given, lasting, law, recorded, runs
 
 derived = partial(claim, source="derived", cite="derived")
@@ -74,14 +74,17 @@ SIN2 = recorded("sin2", r"$\sin^2$")
 IN_ROOTS = recorded(lambda run, sin2: sin2 * math.sqrt(gap(run)), r"$\sin^2\sqrt{R}$")
 EXCESS = recorded(lambda certificate: np.max(certificate), r"largest excess of $\|Pv\|$")
 FAILING = final("failing").called("failure probability")
-LEAST = recorded(lambda failing: np.min(failing), "failure probability, least over rates 0.5 to 27")
+LEAST = recorded(
+    lambda failing: np.min(failing),
+    f"failure probability, least over rates {HARD_RATES[0]:g} to {HARD_RATES[1]:g}",
+)
 LEAST_WITH_ROW = recorded(
     lambda failing_mixed, largest_row: min(np.min(failing_mixed), largest_row > FAILS_MIXED),
     r"failure probability at $\sin^2>1/4$, least over rates and the largest row",
 )
 OVER_BOUNDS = recorded(
     lambda over_sigma, over_share: max(over_sigma.max(), over_share.max()),
-    r"largest $\sin^2$ / bound over 18 subsets a run",
+    r"largest $\sin^2$ / bound over a run's subsets",
 )
 # 1% more is left to the start's e^-s.
 OF_CERTIFICATE = recorded(

@@ -51,7 +51,7 @@ class Constraints(NamedTuple):
         return (self.left * lam[:, None]).T @ self.right
 
 
-Solver = Callable[[Array, Array, Array], "Solution"]
+Solve = Callable[[Array, Array, Array], "Solution"]
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,12 @@ def frobenius(X: Array, z: Array, choice: Array) -> Solution:
 
 
 @functools.lru_cache(maxsize=512)
-def _by_content(solve: Solver, shape: tuple[int, ...], *arrays: tuple[bytes, str]) -> Solution:
+def _by_content(solve: Solve, shape: tuple[int, ...], *arrays: tuple[bytes, str]) -> Solution:
     X, z, choice = (np.frombuffer(data, dtype) for data, dtype in arrays)
     return solve(X.reshape(shape), z.reshape(shape[0], shape[2]), choice)
 
 
-def remembered(solve: Solver, X: Array, z: Array, choice: Array) -> Solution:
+def remembered(solve: Solve, X: Array, z: Array, choice: Array) -> Solution:
     """What `frobenius` or another `solve(X, z, choice)` gives, found once for equal arrays.
 
     Many runs meet the same instance. Raises what it raises, and remembers no failure.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from matsense.errors import Infeasible
-from matsense.references.svm import (
+from matsense.references.attention.svm import (
     Array,
     Constraints,
     Matrix,

@@ -11,7 +11,7 @@ import scs
 from jaxtyping import Float
 from scipy import linalg, sparse
 
-from matsense.references.svm import (
+from matsense.references.attention.svm import (
     LARGEST_GAP,
     Array,
     Constraints,

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from matsense.errors import Infeasible, InvalidInput
-from matsense.references import svm
-from matsense.references.svm import Solution
+from matsense.references.attention import svm
+from matsense.references.attention.svm import Solution
 
 
 class Left(NamedTuple):

@@ -1,0 +1,51 @@
+"""What a claim is judged on: one point of a grid and one seed, with what was recorded of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from matsense.fitting import rates
+from matsense.fitting.estimate import Estimate
+
+Status = Literal["ok", "diverged", "failed", "excluded", "missing"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One point of a grid and one seed, with what was recorded of it.
+
+    `quantities` maps names to arrays: "t" (ticks) and, along the same leading axis or as scalars,
+    whatever the trial recorded. A run that is wanted but not stored has status "missing" and no
+    quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
+    instance) is one that no claim is about, and `message` says why. Runs of one `instance` share
+    their data, and are not independent. `derived` are sizes that follow from the parameters, such
+    as a horizon that depends on the method.
+    """
+
+    id: str
+    sweep: str
+    params: Mapping[str, Any]
+    seed: int
+    status: Status = "missing"
+    quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
+    message: str = ""
+    instance: str = ""
+    derived: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
+
+    def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:
+        """The law that `quantity` follows from tick `start` on, above the rounding level
+        `resolution`; computed once a run.
+        """
+        asked = (quantity, start, resolution)
+        if asked not in self._fits:
+            t, y = self.quantities["t"], self.quantities[quantity]
+            self._fits[asked] = rates.fit(t, y, start=start, resolution=resolution)
+        return self._fits[asked]
+
+
+Number = Callable[[Run], float]
+Estimator = Callable[[Run], Estimate]

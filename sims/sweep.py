@@ -28,7 +28,7 @@ from sims.storage.company import Company
 from sims.storage.conclusion import conclude, replace_together
 from sims.storage.provenance import command_line, provenance
 from sims.storage.store import Store
-from sims.study import Point, Study, Sweep, names_of, points
+from sims.study import Study, Sweep, names_of, runs_of
 from sims.study.catalogue import find, load
 from sims.study.checks import check_recorded
 from sims.study.guarded import Troubles
@@ -50,8 +50,8 @@ GO_ON = "what is finished is stored; the same command goes on from there"
 
 
 def execute(
-    lacking: Sequence[Point],
-    pack: Callable[[Sequence[Point]], Sequence[Block]],
+    lacking: Sequence[Run],
+    pack: Callable[[Sequence[Run]], Sequence[Block]],
     store: Store,
     pool: Pool,
     watch: Stopwatch,
@@ -68,7 +68,7 @@ def execute(
             with Progress(console, packed, pool.jobs) as progress:
                 for done in run_all(packed, pool, company.take):
                     with watch.part("store"), doing("storing runs"):
-                        store.write(done.records)
+                        store.write(done.runs)
                     company.stored(done)
                     progress.finished(done)
             spent += progress.spent
@@ -168,15 +168,15 @@ def command(argv: Sequence[str]) -> int:
     names = names_of(args.study, lambda: console.print(TRACING))
     with doing("naming the programs of the study"):
         wanted = [
-            point
+            run
             for sweep, n in chosen
-            for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+            for run in runs_of(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
         ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     verdicts: list[Verdict] | None = None
 
-    def pack(lacking: Sequence[Point]) -> list[Block]:
+    def pack(lacking: Sequence[Run]) -> list[Block]:
         return blocks(args.study, sweeps, lacking, precision.operator)
 
     try:
@@ -184,7 +184,7 @@ def command(argv: Sequence[str]) -> int:
             own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
             with doing("reading the store"):
                 known = store.known()
-            lacking = [point for point in own if point.id not in known]
+            lacking = [run for run in own if run.id not in known]
             if lacking:
                 check_recorded(args.study, study)
             if args.dry_run:

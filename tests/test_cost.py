@@ -16,7 +16,7 @@ from sims.running.blocks import Block, blocks
 from sims.running.cost import Probe, expected
 from sims.running.flops import Work, count
 from sims.running.worker import inputs, programs
-from sims.study import Sweep, points
+from sims.study import Sweep, runs_of
 from sims.study.catalogue import load
 from tests import children, toy
 
@@ -48,7 +48,7 @@ def test_products_in_loops_are_counted_as_often_as_they_run() -> None:
 def test_a_sensing_trial_costs_what_its_operator_does() -> None:
     """2 p^2 operations a step and lane with the Gram form, within the rest of a step."""
     sweep = sensing_sweep()
-    (block,) = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
+    (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
     generate, trial = programs(block)
     keys, floats, lanes = inputs(block, sweep)
     instances = generate(keys, floats)
@@ -59,7 +59,7 @@ def test_a_sensing_trial_costs_what_its_operator_does() -> None:
 
 def test_bytes_of_a_batch_hold_the_instances() -> None:
     sweep = sensing_sweep()
-    (block,) = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
+    (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
     found = memory.batch(block, sweep)
     generate, _ = programs(block)
     keys, floats, _ = inputs(block, sweep)

@@ -69,7 +69,7 @@ def probe(block: Block) -> Probe:
         compiling,
         draw,
         partly * (steps or 1) / (part or 1),
-        after * block.runs,
+        after * len(block.runs),
         count(jaxpr, float(steps or 1)),
         batch(block, sweep).total,
     )
@@ -81,7 +81,7 @@ def _after(sweep: Sweep, block: Block, instances: Any, quantities: dict[str, Any
         return 0.0
     instance = jax.tree.map(lambda leaf: np.asarray(leaf[0]), instances)
     own = {name: array[0, 0] for name, array in quantities.items()}
-    values = {**block.static, **block.points[0][0].params}
+    values = {**block.static, **block.rows[0][0].params}
     start = time.perf_counter()
     try:
         sweep.after(instance, own, **by_name(sweep.after, values))

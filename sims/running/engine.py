@@ -111,8 +111,9 @@ def run_all(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterato
             lost = [block for block in waiting if deaths[block.shape] >= MOST_DEATHS]
             if lost:
                 waiting = [block for block in waiting if block not in lost]
+                count = sum(len(block.runs) for block in lost)
                 pool.notices.append(
-                    f"{sum(block.runs for block in lost)} runs of {lost[0].sweep} were not tried: "
+                    f"{count} runs of {lost[0].sweep} were not tried: "
                     f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
                 )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from sims.running.blocks import Block, blocks
-from sims.study import Point, Sweep
+from sims.study import Sweep
 from sims.study.catalogue import load
 
 Shard = tuple[int, int]
@@ -40,9 +40,7 @@ def check_shard(args: argparse.Namespace) -> Shard | None:
     return place, count
 
 
-def share(
-    study: str, sweeps: Sequence[Sweep], wanted: Sequence[Point], shard: Shard
-) -> list[Point]:
+def share(study: str, sweeps: Sequence[Sweep], wanted: Sequence[Run], shard: Shard) -> list[Run]:
     """The runs of a share, in their order.
 
     The batches of the whole grid are dealt one after another, shape by shape: each run belongs to
@@ -62,8 +60,8 @@ def share(
         shapes.setdefault(block.shape, []).append(block)
     place, count = shard
     own = [block for same in shapes.values() for block in same][place - 1 :: count]
-    ids = {point.id for block in own for row in block.points for point in row}
-    return [point for point in wanted if point.id in ids]
+    ids = {run.id for block in own for run in block.runs}
+    return [run for run in wanted if run.id in ids]
 
 
 def unfinished(runs: Sequence[Run], shard: Shard | None, folder: str) -> str | None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from matsense.judging.claims import Run
 from sims.identity.names import Names
 from sims.running.memory import GPU_INSTANCES
 from sims.storage.store import Store
-from sims.study import Point, Study, Sweep, id_of
+from sims.study import Study, Sweep, id_of
 from sims.text.units import size
 
 
@@ -107,8 +108,8 @@ class _Current:
             if program in known:
                 break
             known.append(self._names.of(sweep, static, wide, operator))
-        point = Point("", sweep_name, params, row["seed"], "", program, precision)
-        return program in known and row["run"] == id_of(self._study, sweep, point)
+        run = Run("", sweep_name, params, row["seed"], program=program, precision=precision)
+        return program in known and row["run"] == id_of(self._study, sweep, run)
 
     def _widths(self, sweep: Sweep) -> Sequence[int]:
         """Instances a block: the sweep's own, then what memory, or a GPU, may have made it."""

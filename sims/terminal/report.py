@@ -143,7 +143,7 @@ def print_cost(
     console: Console, packed: Sequence[Block], found: Sequence[Probe], wanted: int, jobs: int
 ) -> None:
     """What a dry run has to say: a row a sweep, and the time in all."""
-    to_run = sum(block.runs for block in packed)
+    to_run = sum(len(block.runs) for block in packed)
     console.print(what_is_to_run(wanted, to_run))
     table = Table(title="what it would cost", title_justify="left")
     for heading in ("sweep", "runs", "batches", "memory of a batch", "flops", "bytes", "time"):
@@ -156,7 +156,7 @@ def print_cost(
         seconds += time
         table.add_row(
             sweep,
-            str(sum(block.runs for block in packed if block.sweep == sweep)),
+            str(sum(len(block.runs) for block in packed if block.sweep == sweep)),
             str(len(own)),
             size(max(p.bytes for p in own)),
             f"{sum(p.work.flops for p in own):.2g}",

@@ -21,7 +21,7 @@ from sims.running.cluster import WorkersLostError
 from sims.running.engine import Pool, run_all
 from sims.running.precision import Precision, has_operator
 from sims.running.rehearsal import rehearse
-from sims.running.shards import check_shard, share, unfinished
+from sims.running.shards import check_batches, check_shard, share, unfinished
 from sims.running.worker import Spent
 from sims.storage import prune
 from sims.storage.company import Company
@@ -181,7 +181,10 @@ def command(argv: Sequence[str]) -> int:
 
     try:
         if not args.rejudge:
-            own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
+            own = wanted
+            if shard is not None:
+                check_batches(study, sweeps)
+                own = share(args.study, sweeps, wanted, shard)
             with doing("reading the store"):
                 known = store.known()
             lacking = [run for run in own if run.id not in known]

@@ -22,7 +22,6 @@ from matsense.solvers.attention.key_query import KeyQuery
 from matsense.solvers.attention.max_margin import margins, max_margin_ngd
 from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.theory.attention import misalignment
-from sims.running import worker
 from sims.running.blocks import blocks
 from sims.running.worker import run_block
 from sims.study import runs_of
@@ -136,7 +135,6 @@ def test_an_unfinished_path_is_too_short_instead_of_being_judged() -> None:
 
 def test_the_papers_eight_claims_are_there() -> None:
     study = load(STUDY)
-    assert worker.load(STUDY) is study
     ids = {claim.id.split("/")[0] for claim in study.claims}
     assert ids == {
         "feasible", "direction", "local", "global", "regpath-W", "regpath-KQ", "rank", "nonlinear",

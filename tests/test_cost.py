@@ -50,7 +50,7 @@ def test_a_sensing_trial_costs_what_its_operator_does() -> None:
     sweep = sensing_sweep()
     (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     work = count(jax.make_jaxpr(trial)(instances, keys, floats, lanes).jaxpr, 500.0)
     operator = 500 * sweep.lanes_wide * 2 * 210**2
@@ -60,9 +60,9 @@ def test_a_sensing_trial_costs_what_its_operator_does() -> None:
 def test_bytes_of_a_batch_hold_the_instances() -> None:
     sweep = sensing_sweep()
     (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
-    found = memory.batch(block, sweep)
+    found = memory.batch(block)
     generate, _ = programs(block)
-    keys, floats, _ = inputs(block, sweep)
+    keys, floats, _ = inputs(block)
     held = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(generate(keys, floats)))
     assert held <= found.instances <= held + 4096
     assert found.total > found.instances

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
+import pickle
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 
 from matsense.judging.claims import Run
 from sims.identity import jitted
-from sims.running import worker
 from sims.running.blocks import Block, blocks
 from sims.running.engine import Pool, _tasks, run_all
 from sims.running.worker import run_block
@@ -184,15 +184,20 @@ def test_a_host_stage_bears_diverged_runs() -> None:
     assert status == {5.0: "diverged", 0.1: "ok"}
 
 
-def test_a_trial_that_cannot_be_traced_fails_with_its_message(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_block_that_is_sent_finds_its_sweep_in_the_study_that_is_imported_there() -> None:
+    """Its functions do not travel: a lambda, or one of a file, cannot."""
+    sweep = dataclasses.replace(small("symmetric"), after=lambda problem, quantities: quantities)
+    block = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))[0]
+    sent = pickle.loads(pickle.dumps(block))
+    assert sent == block
+    assert (block.sweep, sent.sweep) == (sweep, load(STUDY).sweep("symmetric"))
+
+
+def test_a_trial_that_cannot_be_traced_fails_with_its_message() -> None:
     def trial(instance: object, key: object, k: int, alpha: float, eta: float, steps: int) -> dict:
         raise ValueError("no such update")
 
     broken = dataclasses.replace(small("symmetric", k=(2,)), name="untraceable", trial=trial)
-    study = dataclasses.replace(load(STUDY), sweeps=(broken,))
-    monkeypatch.setattr(worker, "load", lambda name: study)
     (block,) = blocks(STUDY, [broken], runs_of(STUDY, broken, 1, "float64"))
     runs = run_block(block).runs
     line = trial.__code__.co_firstlineno + 1
@@ -200,7 +205,7 @@ def test_a_trial_that_cannot_be_traced_fails_with_its_message(
     assert len(runs) == len(block.runs)
 
 
-def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_raises_fails_alone() -> None:
     sweep = small("symmetric", k=(2, 3), alpha=(0.5,), kappa=(1.0,))
 
     def after(problem: object, quantities: dict, k: int, kappa: float) -> dict:
@@ -209,8 +214,6 @@ def test_a_run_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         return quantities
 
     broken = dataclasses.replace(sweep, after=after)
-    study = dataclasses.replace(load(STUDY), sweeps=(broken,))
-    monkeypatch.setattr(worker, "load", lambda name: study)
     (block,) = blocks(STUDY, [broken], runs_of(STUDY, broken, 2, "float64"))
     runs = run_block(block).runs
     status = {(r.params["k"], r.seed): (r.status, r.message) for r in runs}

@@ -109,12 +109,9 @@ def test_a_block_keeps_its_operator_in_the_dtype_that_is_asked_for() -> None:
         return quantities
 
     watched = dataclasses.replace(sweep, after=after)
-    study = dataclasses.replace(load(STUDY), sweeps=(watched,))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sims.running.worker.load", lambda name: study)
-        for dtype in ("float64", "float32"):
-            for block in blocks(STUDY, [watched], runs_of(STUDY, watched, 1, dtype), dtype):
-                assert {r.status for r in run_block(block).runs} == {"ok"}
+    for dtype in ("float64", "float32"):
+        for block in blocks(STUDY, [watched], runs_of(STUDY, watched, 1, dtype), dtype):
+            assert {r.status for r in run_block(block).runs} == {"ok"}
     assert set(seen) == {np.dtype("float64"), np.dtype("float32")}
 
 

@@ -10,7 +10,7 @@ import pytest
 from matsense.errors import InvalidInput
 from matsense.judging.claims import Run
 from sims.running.blocks import blocks
-from sims.running.shards import Shard, check_shard, share
+from sims.running.shards import Shard, check_batches, check_shard, share
 from sims.study import Sweep, runs_of
 from sims.study.catalogue import load
 from tests import children, toy
@@ -84,10 +84,11 @@ def test_a_share_that_cannot_be(text: str, words: dict[str, object], remedy: str
 
 
 def test_batches_that_a_memory_limit_has_narrowed_are_not_shared() -> None:
-    sweeps, wanted = small()
+    sweeps, _ = small()
+    check_batches(load(STUDY), sweeps)
     narrow = [replace(sweeps[0], instances_wide=sweeps[0].instances_wide - 1), *sweeps[1:]]
     with pytest.raises(InvalidInput, match="give more memory"):
-        share(STUDY, narrow, wanted, (1, 2))
+        check_batches(load(STUDY), narrow)
 
 
 def test_shares_of_two_folders_are_the_study_when_they_lie_in_one(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ def test_every_trial_can_be_traced_and_says_when(name: str) -> None:
         met.add((sweep.problem, sweep.trial, *sweep.lane))
         block = blocks(name, [sweep], runs_of(name, sweep, 1, "float64"))[0]
         generate, trial = programs(block)
-        keys, floats, lanes = inputs(block, sweep)
+        keys, floats, lanes = inputs(block)
         out = jax.eval_shape(trial, jax.eval_shape(generate, keys, floats), keys, floats, lanes)
         assert not set(out) & set(FIXED), f"{sweep.name}: columns of the store"
         assert not any(quantity.startswith("param.") for quantity in out), sweep.name

@@ -1,29 +1,47 @@
 """What runs together: blocks of instances by lanes that share one compilation."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from matsense.judging.claims import Run
 from sims.study import Params, Sweep
-from sims.study.places import file_of
+from sims.study.catalogue import load
+from sims.study.places import file_of, register
 
 
 @dataclass(frozen=True)
 class Block:
     """A rectangle of runs that share a compilation: every instance with every lane.
 
-    `wide` is the number of instances that it is padded to, `operator` the dtype that operators are
-    kept in, `place` the file of a study that is not the catalogue's.
+    `name` is the sweep's, `wide` the number of instances that the block is padded to, `operator`
+    the dtype that operators are kept in, `place` the file of a study that is not the catalogue's.
     """
 
     study: str
-    sweep: str
+    name: str
     static: Params
     rows: tuple[tuple[Run, ...], ...]
     wide: int = 1
     operator: str = "float64"
     place: str = ""
+    _sweep: Sweep | None = field(default=None, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the sweep, whose functions are what their modules are in the other process."""
+        return {**self.__dict__, "_sweep": None}
+
+    @property
+    def sweep(self) -> Sweep:
+        """The sweep; where the block was sent to another process, that of the study as it is
+        imported there, whose grid may be another. Raises what importing it raises.
+        """
+        if self._sweep is None:
+            if self.place:
+                register(self.study, self.place)
+            object.__setattr__(self, "_sweep", load(self.study).sweep(self.name))
+        assert self._sweep is not None
+        return self._sweep
 
     @property
     def runs(self) -> list[Run]:
@@ -33,7 +51,7 @@ class Block:
     @property
     def shape(self) -> Any:
         """What blocks of equal cost have in common."""
-        return (self.sweep, *self.static.items())
+        return (self.name, *self.static.items())
 
 
 def blocks(
@@ -64,7 +82,7 @@ def blocks(
         wide = sweep.instances_wide
         queues.append(
             [
-                Block(study, sweep.name, static, tuple(chunk), wide, operator, place)
+                Block(study, sweep.name, static, tuple(chunk), wide, operator, place, sweep)
                 for same in rows.values()
                 for chunk in batched(same, wide)
             ]

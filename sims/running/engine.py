@@ -113,7 +113,7 @@ def run_all(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterato
                 waiting = [block for block in waiting if block not in lost]
                 count = sum(len(block.runs) for block in lost)
                 pool.notices.append(
-                    f"{count} runs of {lost[0].sweep} were not tried: "
+                    f"{count} runs of {lost[0].name} were not tried: "
                     f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
                 )
 

@@ -13,8 +13,7 @@ from sims.running import processes
 from sims.running.blocks import Block, blocks, one_of_each
 from sims.running.signals import unheard
 from sims.running.worker import inputs, programs
-from sims.study import Axes, Sweep, places, unnamed
-from sims.study.catalogue import load
+from sims.study import Sweep, unnamed
 from sims.text.units import size
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
@@ -41,10 +40,10 @@ class Batch:
 Weighed = tuple[list[Batch], int]
 
 
-def batch(block: Block, sweep: Sweep) -> Batch:
+def batch(block: Block) -> Batch:
     """Bytes of a block as XLA assigns its buffers; compiles, but draws and runs nothing."""
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = jax.eval_shape(generate, keys, floats)
     drawn = generate.lower(keys, floats).compile().memory_analysis()
     run = trial.lower(instances, keys, floats, lanes).compile().memory_analysis()
@@ -63,7 +62,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     instance with its lanes that does not fit; `typed` is what the bound was given as.
     """
     light = process_bytes()
-    found, heavy = _in_a_worker(study, [sweep for sweep, _ in grid])
+    found, heavy = _in_a_worker([_sample(study, sweep) for sweep, _ in grid])
     most = max(batch.total for batch in found)
     while jobs > 1 and light + jobs * (heavy + most) > memory:
         jobs -= 1
@@ -83,20 +82,19 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
 
 
-def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
-    """The heaviest batches, and what a process weighs that has compiled them; this one stays light.
+def _in_a_worker(samples: Sequence[Sequence[Block]]) -> Weighed:
+    """The heaviest batch of each sample, and what a process weighs that has compiled them.
 
-    Compilation leaves some 200 MB behind that a caller would carry to its end.
+    This one stays light: compilation leaves some 200 MB behind, which a caller would carry to its
+    end.
     """
     if not processes.can_start():
-        return _weigh(study, sweeps)
+        return _weigh(samples)
     executor = get_reusable_executor(max_workers=1)
     weighed = False
     try:
         with unheard():
-            # Not the sweeps: their functions are found once their study is imported there.
-            told = [(sweep.name, sweep.axes, sweep.instances_wide) for sweep in sweeps]
-            weighing = executor.submit(_weigh_there, study, places.file_of(study), told)
+            weighing = executor.submit(_weigh, samples)
         found = weighing.result()
         weighed = True
     finally:
@@ -105,22 +103,22 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
     return found
 
 
-def _weigh_there(study: str, place: str, told: Sequence[tuple[str, Axes, int]]) -> Weighed:
-    if place:
-        places.register(study, place)
-    own = load(study)
-    sweeps = [replace(own.sweep(name).with_axes(a), instances_wide=w) for name, a, w in told]
-    return _weigh(study, sweeps)
-
-
-def _weigh(study: str, sweeps: Sequence[Sweep]) -> Weighed:
-    return [heaviest(study, sweep) for sweep in sweeps], process_bytes()
+def _weigh(samples: Sequence[Sequence[Block]]) -> Weighed:
+    return [_heaviest(sample) for sample in samples], process_bytes()
 
 
 def heaviest(study: str, sweep: Sweep) -> Batch:
     """The largest batch among the shapes of a sweep."""
-    sample = one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
-    return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
+    return _heaviest(_sample(study, sweep))
+
+
+def _heaviest(sample: Sequence[Block]) -> Batch:
+    return max(map(batch, sample), key=lambda found: found.total)
+
+
+def _sample(study: str, sweep: Sweep) -> list[Block]:
+    """A block of every shape of a sweep."""
+    return one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
 
 
 def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:

@@ -58,7 +58,7 @@ def _finished(study: str, sweep: Sweep, run: Run, operator: str) -> Run:
     """The run as it comes out, by the program that a sweep runs; raises what it raises."""
     (block,) = blocks(study, [sweep], [run], operator)
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     found = trial(instances, keys, floats, lanes)
     if not isinstance(found, Mapping):

@@ -15,8 +15,7 @@ from sims.identity.jitted import by_name
 from sims.identity.names import Names
 from sims.running.blocks import Block
 from sims.running.environment import prepare
-from sims.study import Params, Sweep, blame, instance_key, names_of, places
-from sims.study.catalogue import load
+from sims.study import blame, instance_key, names_of
 from sims.text.escape import visible
 
 COMPILE_EVENTS = "/jax/core/compile/"
@@ -73,7 +72,8 @@ def run_block(block: Block) -> Done:
     start, compiling = time.perf_counter(), compiling_seconds()
     after = 0.0
     try:
-        runs, after = _compute(block, _same_program(block))
+        _check_program(block)
+        runs, after = _compute(block)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit, and the panics of libraries in Rust, too
@@ -96,17 +96,9 @@ def _failed(run: Run, error: BaseException) -> Run:
     return replace(run, status="failed", message=visible(blame.told(error)))
 
 
-def meet(block: Block) -> None:
-    """Notes where a block's study lies, for a process that has not been told yet."""
-    if block.place:
-        places.register(block.study, block.place)
-
-
-def _same_program(block: Block) -> Sweep:
-    """The block's sweep; an error if this process would compute it with another program."""
-    meet(block)
-    sweep = load(block.study).sweep(block.sweep)
-    wanted = block.rows[0][0].program
+def _check_program(block: Block) -> None:
+    """Raises RuntimeError if this process would compute a block with another program."""
+    sweep, wanted = block.sweep, block.rows[0][0].program
     own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""
     if own != wanted:
         raise RuntimeError(
@@ -114,7 +106,6 @@ def _same_program(block: Block) -> Sweep:
             "the same on both and start the worker anew (what a script has replaced is not in its "
             "workers: use --jobs 1)"
         )
-    return sweep
 
 
 @functools.cache
@@ -123,10 +114,10 @@ def _names(study: str) -> Names:
     return names_of(study)
 
 
-def _compute(block: Block, sweep: Sweep) -> tuple[list[Run], float]:
+def _compute(block: Block) -> tuple[list[Run], float]:
+    sweep = block.sweep
     generate, trial = programs(block)
-    arguments = inputs(block, sweep)
-    keys, floats, lanes = arguments
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     quantities = jax.tree.map(np.asarray, trial(instances, keys, floats, lanes))
     began = time.perf_counter()
@@ -164,21 +155,21 @@ def _array(value: Any) -> np.ndarray:
 
 def programs(block: Block) -> tuple[Any, Any]:
     """The two jitted functions of a block's shape: draw the instances, run the trials."""
-    sweep = load(block.study).sweep(block.sweep)
-    return jitted.generator_of(sweep.problem, block.static, block.operator), trial_of(block, {})
+    return jitted.generator_of(block.sweep.problem, block.static, block.operator), trial_of(block)
 
 
-def trial_of(block: Block, instead: Params) -> Any:
+def trial_of(block: Block, **instead: Any) -> Any:
     """The jitted trial of a block's shape, with some of its static parameters replaced."""
-    sweep = load(block.study).sweep(block.sweep)
+    sweep = block.sweep
     return jitted.trial_of(sweep.trial, {**block.static, **instead}, sweep.in_turn)
 
 
-def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
+def inputs(block: Block) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
     """Keys and numbers of the instances, numbers of the lanes, padded to the fixed widths.
 
     Padding repeats the last instance and the last lane; the copies are forgotten afterwards.
     """
+    sweep = block.sweep
     rows = _padded([row[0] for row in block.rows], block.wide)
     columns = _padded(list(block.rows[0]), sweep.lanes_wide)
     keys = np.stack([instance_key(block.study, sweep, p.params, p.seed) for p in rows])

@@ -150,13 +150,13 @@ def print_cost(
         table.add_column(heading, justify="left" if heading == "sweep" else "right")
     seconds = 0.0
     by_shape = {probe.block.shape: probe for probe in found}
-    for sweep in dict.fromkeys(block.sweep for block in packed):
-        own = [by_shape[block.shape] for block in packed if block.sweep == sweep]
+    for sweep in dict.fromkeys(block.name for block in packed):
+        own = [by_shape[block.shape] for block in packed if block.name == sweep]
         time = expected(own, jobs)
         seconds += time
         table.add_row(
             sweep,
-            str(sum(len(block.runs) for block in packed if block.sweep == sweep)),
+            str(sum(len(block.runs) for block in packed if block.name == sweep)),
             str(len(own)),
             size(max(p.bytes for p in own)),
             f"{sum(p.work.flops for p in own):.2g}",

@@ -39,7 +39,6 @@ from sims.terminal.grid import grid
 from sims.terminal.progress import Progress
 from sims.terminal.stopwatch import Stopwatch
 from sims.text.escape import visible
-from sims.text.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -81,10 +80,10 @@ def prepare(
 ) -> tuple[memory.Grid, int, Precision]:
     """The grid, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
-    operator = options.check_operator(args.operator_dtype)
+    operator = args.operator_dtype
     options.check_folder(args.out, args.study)
     # The workers of a cluster have memories of their own.
-    memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
+    memory_here = memory.machine_bytes() if args.scheduler is None else memory.ADDRESSABLE
     chosen = grid(study, args.quick, args.seeds, args.set, memory_here, args.only)
     options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
@@ -145,7 +144,6 @@ def command(argv: Sequence[str]) -> int:
         return unusable
     if args.rehearse:
         options.check_alone(args, "rehearse", REHEARSED)
-        options.check_operator(args.operator_dtype)
         options.check_first_seed(args.first_seed)
     check_backend(args)
     args.study = find(args.study)

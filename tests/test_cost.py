@@ -71,14 +71,14 @@ def test_bytes_of_a_batch_hold_the_instances() -> None:
 def test_a_memory_bound_narrows_blocks_and_refuses_with_the_arithmetic() -> None:
     sweep = load(STUDY).sweep("symmetric")
     wide = memory.heaviest(STUDY, sweep)
-    narrowed = memory._narrowed(STUDY, sweep, wide, wide.total // 2, lambda _: ("", ""))
-    assert 1 <= narrowed.instances_wide < sweep.instances_wide
-    assert memory.heaviest(STUDY, narrowed).total <= wide.total // 2
+    fitted = memory.narrowed(STUDY, sweep, wide, wide.total // 2, lambda _: ("", ""))
+    assert 1 <= fitted.instances_wide < sweep.instances_wide
+    assert memory.heaviest(STUDY, fitted).total <= wide.total // 2
     with pytest.raises(
         InvalidInput,
-        match=r"--memory 2M: .*one instance .* its 8 lanes .* leave 1 kB for it; more$",
+        match=r"--memory 2M: .*one instance .* its 8 lanes .* leave 1.0 kB for it; more$",
     ):
-        memory._narrowed(STUDY, sweep, wide, 1000, lambda _: ("--memory 2M", "more"))
+        memory.narrowed(STUDY, sweep, wide, 1000, lambda _: ("--memory 2M", "more"))
 
 
 def big(tree: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_cannot_fit_is_refused_and_nothing_is_written(tmp_path: Path) -> No
     big(tree)
     refused = toy.sweep(tree, "toy", "--set", "n=300", "--memory", "1G")
     assert refused.returncode == 2, refused.stdout
-    assert "one instance 1.44 GB" in refused.stderr
+    assert "one instance 1.4 GB" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not (tree / "figures").exists()
 

@@ -25,7 +25,7 @@ from sims.text.escape import visible
 # What matsense cannot do without, by the names that are imported.
 NEEDED = (
     "numpy", "jax", "jaxlib", "scipy", "matplotlib", "joblib", "jaxtyping", "pyarrow", "rich",
-    "scs", "clarabel",
+    "pylatexenc", "latex2mathml", "scs", "clarabel",
 )  # fmt: skip
 MEND = "give `pip install -e .` in matsense's folder, which installs versions that work together"
 

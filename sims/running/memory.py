@@ -1,12 +1,14 @@
 """The bytes that a batch needs, and sweeps that are fitted to the memory there is."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import jax
 from joblib.externals.loky import get_reusable_executor
+from rich.filesize import decimal
 
 from matsense.errors import InvalidInput
 from sims.running import processes
@@ -14,10 +16,11 @@ from sims.running.blocks import Block, blocks, one_of_each
 from sims.running.signals import unheard
 from sims.running.worker import inputs, programs
 from sims.study import Sweep, unnamed
-from sims.text.units import size
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
 GPU_INSTANCES, GPU_SHARE, GPU_LEAST = 16, 0.7, 4 * 10**9
+# What a process can address on today's processors, where nothing tells how much there is.
+ADDRESSABLE = 2**47
 Grid = list[tuple[Sweep, int]]
 # What was asked for and what to ask instead, of a batch that needs so many bytes.
 Say = Callable[[int], tuple[str, str]]
@@ -70,7 +73,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     if room <= 0:
         raise InvalidInput(
             f"--memory {typed}",
-            f"a process that has compiled these sweeps weighs {size(heavy)} by itself",
+            f"a process that has compiled these sweeps weighs {decimal(heavy)} by itself",
             f"give --memory {_roomy(heavy + most)}",
         )
     pairs = zip(grid, found, strict=True)
@@ -79,7 +82,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
         enough = f"give --memory {_roomy(heavy + needed)}"
         return f"--memory {typed}", f"{enough}, or smaller sizes with --set"
 
-    return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
+    return [(narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
 
 
 def _in_a_worker(samples: Sequence[Sequence[Block]]) -> Weighed:
@@ -121,17 +124,17 @@ def _sample(study: str, sweep: Sweep) -> list[Block]:
     return one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
 
 
-def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
+def narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
     """The sweep with as many instances a block as fit into `room` bytes."""
     while found.total > room:
         if sweep.instances_wide == 1:
             asked, remedy = say(found.total)
             raise InvalidInput(
                 asked,
-                f"a batch of {sweep.name} needs {size(found.total)}, one instance "
-                f"{size(found.instances)} + the larger of drawing it {size(found.drawing)} and "
-                f"its {sweep.lanes_wide} lanes {size(found.trial)}; "
-                f"the processes themselves leave {size(room)} for it",
+                f"a batch of {sweep.name} needs {decimal(found.total)}, one instance "
+                f"{decimal(found.instances)} + the larger of drawing it {decimal(found.drawing)} "
+                f"and its {sweep.lanes_wide} lanes {decimal(found.trial)}; "
+                f"the processes themselves leave {decimal(room)} for it",
                 remedy,
             )
         each = found.total / sweep.instances_wide
@@ -139,6 +142,14 @@ def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sw
         sweep = replace(sweep, instances_wide=fitting)
         found = heaviest(study, sweep)
     return sweep
+
+
+def machine_bytes() -> int:
+    """The memory of this machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return ADDRESSABLE
 
 
 def process_bytes() -> int:
@@ -159,7 +170,7 @@ def widened(study: str, grid: Grid) -> Grid:
     room = int(GPU_SHARE * memory.get("bytes_limit", GPU_LEAST))
     wide = [(replace(s, instances_wide=max(s.instances_wide, GPU_INSTANCES)), n) for s, n in grid]
     asked = "--device gpu", "give smaller sizes with --set"
-    return [(_narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
+    return [(narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
 
 
 def _roomy(count: int) -> str:

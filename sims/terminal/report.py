@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from matsense.fitting.estimate import Call
@@ -15,7 +16,6 @@ from sims.running.cost import Probe, expected
 from sims.study import Study
 from sims.text.escape import marked, visible
 from sims.text.notation import plain
-from sims.text.units import size
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
 AS_IT_MUST = "contradicted, as it must be"
@@ -158,9 +158,9 @@ def print_cost(
             sweep,
             str(sum(len(block.runs) for block in packed if block.name == sweep)),
             str(len(own)),
-            size(max(p.bytes for p in own)),
+            decimal(max(p.bytes for p in own)),
             f"{sum(p.work.flops for p in own):.2g}",
-            size(sum(p.work.moved for p in own)),
+            decimal(round(sum(p.work.moved for p in own))),
             f"{time:.3g} s",
         )
     console.print(table)

@@ -13,8 +13,8 @@ import pytest
 from matsense.judging.claims import Run
 from sims.identity import jitted
 from sims.running.blocks import Block, blocks
-from sims.running.engine import Pool, _tasks, run_all
-from sims.running.worker import run_block
+from sims.running.engine import Pool, run_all, tasks_of
+from sims.running.worker import run_block, trial_of
 from sims.storage.provenance import provenance
 from sims.study import Sweep, runs_of
 from sims.study.catalogue import load
@@ -105,8 +105,7 @@ def test_instances_of_equal_shape_share_one_compilation() -> None:
     assert {block.static["m"] for block in packed} == {400, 500}
     for block in packed:
         assert {run.status for run in run_block(block).runs} == {"ok"}
-    assert jitted._trial.cache_info().misses == 1
-    trial = jitted._trial(sweep.trial, (("steps", 61), ("width", 8)), False)
+    (trial,) = {trial_of(block) for block in packed}
     assert trial._cache_size() == 1
 
 
@@ -155,11 +154,11 @@ def test_tasks_hold_blocks_of_one_shape_and_every_block_once() -> None:
     assert kinds > 1 and len(set(shapes[:kinds])) == kinds
     changes = sum(a != b for a, b in itertools.pairwise(shapes[kinds:]))
     assert changes == kinds - 1
-    tasks = _tasks(packed, Pool(2, together=3))
+    tasks = tasks_of(packed, Pool(2, together=3))
     assert sorted(map(id, itertools.chain(*tasks))) == sorted(map(id, packed))
     assert all(len({block.shape for block in task}) == 1 for task in tasks)
     assert max(map(len, tasks)) == 3
-    assert [task[0] for task in _tasks(packed, Pool(2))] == packed
+    assert [task[0] for task in tasks_of(packed, Pool(2))] == packed
 
 
 def test_wide_ranks_get_a_wider_padding_and_the_same_numbers() -> None:

@@ -28,6 +28,7 @@ from sims.storage.company import Company
 from sims.storage.conclusion import conclude, replace_together
 from sims.storage.provenance import command_line, provenance
 from sims.storage.store import Store
+from sims.storage.study_file import check_study_file, study_file
 from sims.study import Study, Sweep, names_of, runs_of
 from sims.study.catalogue import find, load
 from sims.study.checks import check_recorded
@@ -105,7 +106,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     """Removes what older code has stored of a study, after saying how much."""
     options.check_prune(args)
     options.choose_device(args.device, 1)
-    args.study = find(args.study)
+    typed, args.study = args.study, find(args.study)
+    check_study_file(args.study, typed, args.out / args.study)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
     store.check_writable(())
@@ -146,7 +148,10 @@ def command(argv: Sequence[str]) -> int:
         options.check_alone(args, "rehearse", REHEARSED)
         options.check_first_seed(args.first_seed)
     check_backend(args)
-    args.study = find(args.study)
+    typed, args.study = args.study, find(args.study)
+    folder = args.out / args.study
+    if not args.rehearse:
+        check_study_file(args.study, typed, folder)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
     alone = args.scheduler is None and not processes.can_start()
@@ -157,7 +162,6 @@ def command(argv: Sequence[str]) -> int:
         chosen = grid(replace(study, sweeps=tiny), True, 1, args.set, only=args.only)
         return rehearse(args.study, chosen, args.first_seed, args.operator_dtype)
     chosen, jobs, precision = prepare(args, study, jobs)
-    folder = args.out / args.study
     sweeps = [sweep for sweep, _ in chosen]
     store = Store(folder, only_reads=args.rejudge or args.dry_run)
     if not store.only_reads:
@@ -211,6 +215,7 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices)
             return _answer(args.study, study, runs, without, console)
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
+        origin |= {"study_file": study_file(args.study, folder)}
         troubles = Troubles()
         judged, files = conclude(args.study, study, runs, precision, origin, watch, troubles)
         with doing("writing the results"), signals.held():

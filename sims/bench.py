@@ -19,7 +19,7 @@ from sims.storage.provenance import machine
 from sims.storage.verdicts import dump
 from sims.terminal.command import Parser, at_least, main
 from sims.terminal.failures import doing
-from sims.terminal.options import choose_device
+from sims.terminal.options import DEVICES, choose_device
 from sims.terminal.streams import delivered
 
 
@@ -82,7 +82,7 @@ def command(words: Sequence[str]) -> int:
     p.add_argument("--repeats", type=at_least(2), default=5, metavar="N")
     p.add_argument("--seconds", type=float, default=0.2, help="length of one timed run")
     p.add_argument("--growth", action="store_true", help="fit how time grows with each axis")
-    p.add_argument("--device", default="cpu", metavar="cpu|gpu")
+    p.add_argument("--device", default="cpu", choices=DEVICES)
     p.add_argument("--study", metavar="NAME", help="time a whole study instead")
     p.add_argument("--quick", action="store_true", help="with --study: its quick grid")
     p.add_argument("--json", type=Path, metavar="FILE", help="write the record there too")

@@ -21,14 +21,15 @@ from sims.running.cluster import WorkersLostError
 from sims.running.engine import Pool, run_all
 from sims.running.precision import Precision, has_operator
 from sims.running.rehearsal import rehearse
-from sims.running.shards import check_shard, share, unfinished
+from sims.running.shards import check_batches, check_shard, share, unfinished
 from sims.running.worker import Spent
 from sims.storage import prune
 from sims.storage.company import Company
 from sims.storage.conclusion import conclude, replace_together
 from sims.storage.provenance import command_line, provenance
 from sims.storage.store import Store
-from sims.study import Point, Study, Sweep, names_of, points
+from sims.storage.study_file import check_study_file, study_file
+from sims.study import Study, Sweep, names_of, runs_of
 from sims.study.catalogue import find, load
 from sims.study.checks import check_recorded
 from sims.study.guarded import Troubles
@@ -39,7 +40,6 @@ from sims.terminal.grid import grid
 from sims.terminal.progress import Progress
 from sims.terminal.stopwatch import Stopwatch
 from sims.text.escape import visible
-from sims.text.units import ADDRESSABLE, machine_bytes
 
 # A quick grid is mostly compiled; its few seeds go to the worker that has compiled for them.
 QUICK_TOGETHER = 3
@@ -50,8 +50,8 @@ GO_ON = "what is finished is stored; the same command goes on from there"
 
 
 def execute(
-    lacking: Sequence[Point],
-    pack: Callable[[Sequence[Point]], Sequence[Block]],
+    lacking: Sequence[Run],
+    pack: Callable[[Sequence[Run]], Sequence[Block]],
     store: Store,
     pool: Pool,
     watch: Stopwatch,
@@ -68,7 +68,7 @@ def execute(
             with Progress(console, packed, pool.jobs) as progress:
                 for done in run_all(packed, pool, company.take):
                     with watch.part("store"), doing("storing runs"):
-                        store.write(done.records)
+                        store.write(done.runs)
                     company.stored(done)
                     progress.finished(done)
             spent += progress.spent
@@ -81,10 +81,10 @@ def prepare(
 ) -> tuple[memory.Grid, int, Precision]:
     """The grid, the number of jobs and the precision that the options ask for."""
     limit = options.check_memory(args.memory)
-    operator = options.check_operator(args.operator_dtype)
+    operator = args.operator_dtype
     options.check_folder(args.out, args.study)
     # The workers of a cluster have memories of their own.
-    memory_here = machine_bytes() if args.scheduler is None else ADDRESSABLE
+    memory_here = memory.machine_bytes() if args.scheduler is None else memory.ADDRESSABLE
     chosen = grid(study, args.quick, args.seeds, args.set, memory_here, args.only)
     options.check_first_seed(args.first_seed, max(seeds for _, seeds in chosen))
     precision = Precision(operator, args.device)
@@ -106,7 +106,8 @@ def clear(args: argparse.Namespace, console: Console) -> int:
     """Removes what older code has stored of a study, after saying how much."""
     options.check_prune(args)
     options.choose_device(args.device, 1)
-    args.study = find(args.study)
+    typed, args.study = args.study, find(args.study)
+    check_study_file(args.study, typed, args.out / args.study)
     study, folder = load(args.study), args.out / args.study
     store = Store(folder)
     store.check_writable(())
@@ -145,10 +146,12 @@ def command(argv: Sequence[str]) -> int:
         return unusable
     if args.rehearse:
         options.check_alone(args, "rehearse", REHEARSED)
-        options.check_operator(args.operator_dtype)
         options.check_first_seed(args.first_seed)
     check_backend(args)
-    args.study = find(args.study)
+    typed, args.study = args.study, find(args.study)
+    folder = args.out / args.study
+    if not args.rehearse:
+        check_study_file(args.study, typed, folder)
     # Before the study is imported: an array that a module makes would choose JAX's own device.
     asked = options.choose_device(args.device, options.check_jobs(args.jobs))
     alone = args.scheduler is None and not processes.can_start()
@@ -159,7 +162,6 @@ def command(argv: Sequence[str]) -> int:
         chosen = grid(replace(study, sweeps=tiny), True, 1, args.set, only=args.only)
         return rehearse(args.study, chosen, args.first_seed, args.operator_dtype)
     chosen, jobs, precision = prepare(args, study, jobs)
-    folder = args.out / args.study
     sweeps = [sweep for sweep, _ in chosen]
     store = Store(folder, only_reads=args.rejudge or args.dry_run)
     if not store.only_reads:
@@ -168,23 +170,26 @@ def command(argv: Sequence[str]) -> int:
     names = names_of(args.study, lambda: console.print(TRACING))
     with doing("naming the programs of the study"):
         wanted = [
-            point
+            run
             for sweep, n in chosen
-            for point in points(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
+            for run in runs_of(args.study, sweep, n, precision.of(sweep), args.first_seed, names)
         ]
     pool = Pool(jobs, backend, args.scheduler, QUICK_TOGETHER if args.quick else 1)
     watch = Stopwatch()
     verdicts: list[Verdict] | None = None
 
-    def pack(lacking: Sequence[Point]) -> list[Block]:
+    def pack(lacking: Sequence[Run]) -> list[Block]:
         return blocks(args.study, sweeps, lacking, precision.operator)
 
     try:
         if not args.rejudge:
-            own = wanted if shard is None else share(args.study, sweeps, wanted, shard)
+            own = wanted
+            if shard is not None:
+                check_batches(study, sweeps)
+                own = share(args.study, sweeps, wanted, shard)
             with doing("reading the store"):
                 known = store.known()
-            lacking = [point for point in own if point.id not in known]
+            lacking = [run for run in own if run.id not in known]
             if lacking:
                 check_recorded(args.study, study)
             if args.dry_run:
@@ -210,6 +215,7 @@ def command(argv: Sequence[str]) -> int:
             say(console, *pool.notices, *store.notices)
             return _answer(args.study, study, runs, without, console)
         origin = provenance(command_line(argv), str(precision), chosen, jobs, args.first_seed)
+        origin |= {"study_file": study_file(args.study, folder)}
         troubles = Troubles()
         judged, files = conclude(args.study, study, runs, precision, origin, watch, troubles)
         with doing("writing the results"), signals.held():

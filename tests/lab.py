@@ -77,7 +77,7 @@ def remembered() -> str:
     study = importlib.import_module("lab_study")
     found = Names("lab_study")
     name = found.of(sweep_of(study), {"n": 3}, 1, "float64")
-    assert len(found._entries) == 1, "it could not be traced"
+    assert found.known == 1, "it could not be traced"
     found.remember()
     return name
 

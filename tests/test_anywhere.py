@@ -10,6 +10,7 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims import sweep as cli
+from sims.storage.study_file import check_study_file
 from sims.study import catalogue, places
 from tests import children, mine, toy
 from tests.test_cluster import scheduler, scheduler_process, tree, wait_for_workers, workers
@@ -47,7 +48,7 @@ def test_moved_or_called_from_elsewhere_nothing_reruns_but_a_changed_module_does
     (installed / "matsense-0.1.0.dist-info" / "METADATA").write_text(text)
     shutil.copytree(stored / "figures", tmp_path / "figures")
     helpers = mine.HELPERS.replace("# a comment", "# another\n# and more")
-    study = mine.write(tmp_path / "moved", mine.STUDY.replace("# a comment", "# new"), helpers)
+    study = mine.write(tmp_path / "moved", helpers=helpers)
     (tmp_path / "mine_helpers.py").write_text("1 / 0\n")
 
     def called() -> str:
@@ -55,6 +56,8 @@ def test_moved_or_called_from_elsewhere_nothing_reruns_but_a_changed_module_does
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
 
+    assert "all 4 runs are stored" in called()
+    mine.write(study.parent, mine.STUDY.replace("# a comment", "# new"), helpers)
     assert "all 4 runs are stored" in called()
     mine.write(study.parent, helpers=mine.HELPERS.replace("1.0", "0.5"))
     changed = called()
@@ -81,7 +84,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder to be in, whose modules are forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(places, "_FILES", {})
+    monkeypatch.setattr(places, "FILES", {})
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)
     yield tmp_path
@@ -95,6 +98,23 @@ def refused(*words: str) -> str:
         cli.command(words)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def test_another_file_of_that_name_is_refused_before_anything_is_written(
+    stored: Path, here: Path
+) -> None:
+    shutil.copytree(stored / "figures", here / "figures")
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    study = mine.write(here / "other", mine.STUDY + "# another paper\n")
+    for words in ([], ["--rejudge"], ["--prune"], ["--dry-run"], ["--only", "even"]):
+        told = refused("other/mine.py", *words)
+        assert told.startswith("study 'other/mine.py': figures/mine holds the results of another")
+        assert f"{here / 'papers' / 'mine.py'}; give another --out, or rename one" in told
+    found = [path for path in (here / "figures").rglob("*") if path.is_file()]
+    assert {path: path.read_bytes() for path in found} == before
+    # The same text is the same study, moved.
+    study.write_text(mine.STUDY)
+    check_study_file("mine", "other/mine.py", here / "figures" / "mine")
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,9 @@ from matsense.solvers.attention.key_query import KeyQuery
 from matsense.solvers.attention.max_margin import margins, max_margin_ngd
 from matsense.solvers.attention.paths import into_ball, path_kq, path_w, relative_gap
 from matsense.theory.attention import misalignment
-from sims.running import worker
 from sims.running.blocks import blocks
 from sims.running.worker import run_block
-from sims.study import points
+from sims.study import runs_of
 from sims.study.catalogue import load
 from sims.terminal.grid import grid
 
@@ -95,20 +94,11 @@ def test_max_margin_descent_tends_to_the_solution() -> None:
     assert np.isclose(errors[0] / errors[1], 100, rtol=0.3)
 
 
-def small(name: str, seeds: int = 2, **axes: Any) -> list[Any]:
-    """The records of one sweep of the study on a smaller grid."""
+def small(name: str, seeds: int = 2, **axes: Any) -> list[Run]:
+    """The runs of one sweep of the study on a smaller grid."""
     sweep = replace(load(STUDY).sweep(name).with_axes({k: (v,) for k, v in axes.items()}))
-    wanted = points(STUDY, sweep, seeds, "float64")
-    records = []
-    for block in blocks(STUDY, [sweep], wanted):
-        records += run_block(block).records
-    return records
-
-
-def as_run(record: Any) -> Run:
-    """What the judge sees of a record."""
-    quantities = {name: np.asarray(value, float) for name, value in record.quantities.items()}
-    return replace(record.point.missing, status=record.status, quantities=quantities)
+    wanted = runs_of(STUDY, sweep, seeds, "float64")
+    return [run for block in blocks(STUDY, [sweep], wanted) for run in run_block(block).runs]
 
 
 def claim_of(name: str) -> Claim:
@@ -117,18 +107,18 @@ def claim_of(name: str) -> Claim:
 
 def test_infeasible_instances_are_excluded_by_name() -> None:
     """d = 1: tokens on a line; few choices can be separated, and such runs are counted apart."""
-    records = small("svm", seeds=3, n=5, T=6, d=1, schatten=2)
-    assert {r.status for r in records} == {"excluded"}
-    assert all(r.message.startswith("infeasible") for r in records)
+    runs = small("svm", seeds=3, n=5, T=6, d=1, schatten=2)
+    assert {run.status for run in runs} == {"excluded"}
+    assert all(run.message.startswith("infeasible") for run in runs)
     feasible = small("feasible", seeds=1, n=8, T=9, d=2, choice=0)
     assert [(r.status, float(r.quantities["feasible"])) for r in feasible] == [("ok", 0.0)]
 
 
 def test_descents_are_held_against_their_own_choice() -> None:
-    records = small("losses", tokens="sphere", loss="exponential", steps=20_000)
-    for record in records:
-        q = record.quantities
-        assert record.status == "ok"
+    runs = small("losses", tokens="sphere", loss="exponential", steps=20_000)
+    for descent in runs:
+        q = descent.quantities
+        assert descent.status == "ok"
         assert q["gap"] < 1e-12
         assert q["misalignment"][-1] < 1e-2
         assert np.isclose(q["norm"][0], 0.1)
@@ -137,8 +127,7 @@ def test_descents_are_held_against_their_own_choice() -> None:
 
 
 def test_an_unfinished_path_is_too_short_instead_of_being_judged() -> None:
-    records = small("path_kq", m=6, kappa=256.0, steps=50)
-    runs = [as_run(record) for record in records]
+    runs = small("path_kq", m=6, kappa=256.0, steps=50)
     claim = claim_of("regpath-KQ/norm")
     unmet = [claim.unmet(run) for run in runs]
     assert [(u is not None and u.kind) for u in unmet] == ["horizon"] * len(runs)
@@ -147,7 +136,6 @@ def test_an_unfinished_path_is_too_short_instead_of_being_judged() -> None:
 
 def test_the_papers_eight_claims_are_there() -> None:
     study = load(STUDY)
-    assert worker.load(STUDY) is study
     ids = {claim.id.split("/")[0] for claim in study.claims}
     assert ids == {
         "feasible", "direction", "local", "global", "regpath-W", "regpath-KQ", "rank", "nonlinear",

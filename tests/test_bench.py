@@ -123,7 +123,7 @@ def test_packages_that_are_missing_leave_a_contender_out() -> None:
         (["--repeats", "1"], "2 or more"),
         (["--seconds", "0"], "give 0.2"),
         (["--json", "no/such/folder.json"], "make it first"),
-        (["--device", "tpu"], "give --device cpu"),
+        (["--device", "tpu"], "invalid choice: 'tpu'"),
         (["--study", "nonsense"], "no such study"),
     ],
 )

@@ -32,7 +32,7 @@ def refused(*words: str) -> str:
         (["--set", "symmetric.m=9"], "'m'", "known:"),
         (["--set", "alpha=1e-300"], "alpha=1e-300", "inverses"),
         (["--set", "m=9007199254740993"], "m=9007199254740993", "2^53"),
-        (["--set", "n=100000"], "n=100000", "80 GB"),
+        (["--set", "n=100000"], "n=100000", "80.0 GB"),
         (["--set", "steps=100000000"], "steps=100000000", "give for example steps="),
         (["--set", "alpha=0.1,,0.2"], "alpha=0.1,,0.2", "leave out the comma"),
         (["--set", "alpha= "], "alpha=", "--set alpha=0.1,0.5"),
@@ -66,11 +66,11 @@ def refused(*words: str) -> str:
         (["--first-seed", "-1"], "--first-seed -1", "give --first-seed 1000"),
         (["--jobs", "0"], "--jobs 0", "give 1"),
         (["--jobs", "-7"], "--jobs -7", "give 1"),
-        (["--device", "tpu"], "--device tpu", "give --device cpu"),
+        (["--device", "tpu"], "--device: invalid choice: 'tpu'", "cpu"),
         (["--memory", "lots"], "--memory lots", "give 4G"),
         (["--memory", "0G"], "--memory 0G", "give 4G"),
         (["--memory", "-1G"], "command line", "--help"),
-        (["--operator-dtype", "float16"], "float16", "give --operator-dtype float32"),
+        (["--operator-dtype", "float16"], "'float16'", "float32"),
         (["--device", "gpu", "--memory", "4G"], "--memory 4G", "leave it out"),
         (["--scheduler", "tcp://[::1]:9"], "--scheduler", "add --backend dask"),
         (["--backend", "lokky"], "lokky", "did you mean loky?"),
@@ -92,10 +92,10 @@ def test_the_remedy_of_a_memory_bound_has_room_for_what_was_weighed(tmp_path: Pa
     """How much that is depends on what a process finds compiled: 400 MB, or twice as much."""
     message = refused("overparam_gd", "--memory", "1M", "--out", str(tmp_path / "out"))
     found = re.fullmatch(
-        r"--memory 1M: a process .* weighs (\d+) MB by itself; give --memory ([\d.]+)G", message
+        r"--memory 1M: a process .* weighs ([\d.]+) MB by itself; give --memory ([\d.]+)G", message
     )
     assert found is not None, message
-    assert int(found[1]) < 1000 * float(found[2]) < 2 * int(found[1])
+    assert float(found[1]) < 1000 * float(found[2]) < 2 * float(found[1])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_the_command_says_one_line_and_writes_nothing(words: list[str], tmp_path
 def test_sizes_that_cannot_exist_are_refused_within_seconds() -> None:
     start = time.process_time()
     message = refused("attention_svm", "--dry-run", "--set", "d=2000000")
-    assert "d=2000000 with n=6, T=8" in message and "1.34 PB" in message
+    assert "d=2000000 with n=6, T=8" in message and "1.3 PB" in message
     assert time.process_time() - start < 10
 
 

@@ -12,7 +12,7 @@ from sims.running.blocks import Block
 from sims.storage.company import Company
 from sims.storage.store import Store
 from tests import children, toy
-from tests.test_store import record
+from tests.test_store import finished, wanted
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def test_a_command_alone_does_not_list_the_parts_for_every_batch(
 ) -> None:
     """They may be thousands; whoever comes or goes is seen in the folder above them."""
     store = Store(tmp_path)
-    store.write([record(0)])
+    store.write([finished(0)])
     looks = []
     news = Store.news
     monkeypatch.setattr(Store, "news", lambda own: looks.append(1) or news(own))
-    blocks = [Block("study", "s", {}, ((record(i).point,),)) for i in range(1, 60)]
+    blocks = [Block("study", "s", {}, ((wanted(i),),)) for i in range(1, 60)]
     with Company(store) as company:
         assert all(company.take(block) for block in blocks[:50])
         assert len(looks) <= 3
@@ -58,7 +58,7 @@ def test_a_command_alone_does_not_list_the_parts_for_every_batch(
         with Company(Store(tmp_path)) as other:
             assert other.take(blocks[50])
             assert not company.take(blocks[50])
-            Store(tmp_path).write([record(51)])
+            Store(tmp_path).write([finished(51)])
         assert not company.take(blocks[50])
         assert company.take(blocks[51])
 

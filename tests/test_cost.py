@@ -16,7 +16,7 @@ from sims.running.blocks import Block, blocks
 from sims.running.cost import Probe, expected
 from sims.running.flops import Work, count
 from sims.running.worker import inputs, programs
-from sims.study import Sweep, points
+from sims.study import Sweep, runs_of
 from sims.study.catalogue import load
 from tests import children, toy
 
@@ -48,9 +48,9 @@ def test_products_in_loops_are_counted_as_often_as_they_run() -> None:
 def test_a_sensing_trial_costs_what_its_operator_does() -> None:
     """2 p^2 operations a step and lane with the Gram form, within the rest of a step."""
     sweep = sensing_sweep()
-    (block,) = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
+    (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     work = count(jax.make_jaxpr(trial)(instances, keys, floats, lanes).jaxpr, 500.0)
     operator = 500 * sweep.lanes_wide * 2 * 210**2
@@ -59,10 +59,10 @@ def test_a_sensing_trial_costs_what_its_operator_does() -> None:
 
 def test_bytes_of_a_batch_hold_the_instances() -> None:
     sweep = sensing_sweep()
-    (block,) = blocks(STUDY, [sweep], points(STUDY, sweep, 1, "float64"))
-    found = memory.batch(block, sweep)
+    (block,) = blocks(STUDY, [sweep], runs_of(STUDY, sweep, 1, "float64"))
+    found = memory.batch(block)
     generate, _ = programs(block)
-    keys, floats, _ = inputs(block, sweep)
+    keys, floats, _ = inputs(block)
     held = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(generate(keys, floats)))
     assert held <= found.instances <= held + 4096
     assert found.total > found.instances
@@ -71,14 +71,14 @@ def test_bytes_of_a_batch_hold_the_instances() -> None:
 def test_a_memory_bound_narrows_blocks_and_refuses_with_the_arithmetic() -> None:
     sweep = load(STUDY).sweep("symmetric")
     wide = memory.heaviest(STUDY, sweep)
-    narrowed = memory._narrowed(STUDY, sweep, wide, wide.total // 2, lambda _: ("", ""))
-    assert 1 <= narrowed.instances_wide < sweep.instances_wide
-    assert memory.heaviest(STUDY, narrowed).total <= wide.total // 2
+    fitted = memory.narrowed(STUDY, sweep, wide, wide.total // 2, lambda _: ("", ""))
+    assert 1 <= fitted.instances_wide < sweep.instances_wide
+    assert memory.heaviest(STUDY, fitted).total <= wide.total // 2
     with pytest.raises(
         InvalidInput,
-        match=r"--memory 2M: .*one instance .* its 8 lanes .* leave 1 kB for it; more$",
+        match=r"--memory 2M: .*one instance .* its 8 lanes .* leave 1.0 kB for it; more$",
     ):
-        memory._narrowed(STUDY, sweep, wide, 1000, lambda _: ("--memory 2M", "more"))
+        memory.narrowed(STUDY, sweep, wide, 1000, lambda _: ("--memory 2M", "more"))
 
 
 def big(tree: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_cannot_fit_is_refused_and_nothing_is_written(tmp_path: Path) -> No
     big(tree)
     refused = toy.sweep(tree, "toy", "--set", "n=300", "--memory", "1G")
     assert refused.returncode == 2, refused.stdout
-    assert "one instance 1.44 GB" in refused.stderr
+    assert "one instance 1.4 GB" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not (tree / "figures").exists()
 

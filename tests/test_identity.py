@@ -1,8 +1,8 @@
 """Which stored runs are current, on a real study whose author edits, moves and renames."""
 
 import csv
-import dataclasses
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from sims.running.worker import Record
+from matsense.judging.runs import Run
 from sims.storage.store import Store
-from sims.study import Point, Sweep
+from sims.study import Sweep
 from tests import toy
 
 
@@ -86,10 +86,10 @@ def test_what_is_moved_and_renamed_stays_and_an_authors_own_factor_reruns(tree: 
 
 def test_a_store_returns_only_what_is_current(tmp_path: Path) -> None:
     """Two programs' runs of the same parameters, even in one file."""
-    old = Point("a" * 32, "s", {"n": 5}, 0, "", "first", "float64")
-    new = dataclasses.replace(old, id="b" * 32, program="second")
+    old = Run("a" * 32, "s", {"n": 5}, 0, "ok", program="first", precision="float64")
+    new = replace(old, id="b" * 32, program="second")
     store = Store(tmp_path)
-    store.write([Record(p, "ok", {"x": np.asarray(v)}) for p, v in ((old, 1.0), (new, 2.0))])
+    store.write([replace(p, quantities={"x": np.asarray(v)}) for p, v in ((old, 1.0), (new, 2.0))])
     (run,) = store.read([new])
     assert float(run.quantities["x"]) == 2.0
     (_, table) = next(store.tables())

@@ -70,9 +70,9 @@ def still(run: Run) -> Run:
 
 def still_runs(*settings: str) -> list[Run]:
     return [
-        still(point.missing)
+        still(run)
         for sweep, _ in grid(study, True, 3, list(settings))
-        for point in unnamed("overparam_gd", sweep, 3)
+        for run in unnamed("overparam_gd", sweep, 3)
     ]
 
 

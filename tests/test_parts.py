@@ -7,6 +7,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,13 @@ import pytest
 
 from matsense.errors import InvalidInput
 from sims.files import temporary
-from sims.running.worker import Record
 from sims.storage import parts
 from sims.storage.parts import checksum
 from sims.storage.store import Store
 from tests import children, toy
-from tests.test_store import record
+from tests.test_store import finished, wanted
 
-IDS = {record(i).point.id for i in range(3)}
+IDS = {wanted(i).id for i in range(3)}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
     """Three parts of a run each."""
     store = Store(tmp_path)
     for i in range(3):
-        store.write([record(i)])
+        store.write([finished(i)])
     return store
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_now_is_an_error_that_changes_nothing(
         patched.setattr(f"sims.storage.parts.{name}", fake, raising=False)
         for act in (
             lambda s: s.known(),
-            lambda s: s.read([record(0).point]),
+            lambda s: s.read([wanted(0)]),
             lambda s: list(s.tables()),
             lambda s: s.settle(["s"]),
         ):
@@ -180,7 +180,7 @@ def test_what_is_no_file_is_said_and_never_waited_for(store: Store, tmp_path: Pa
     before = tree_of(tmp_path)
     found = Store(tmp_path)
     assert found.known() == IDS
-    assert len(found.read([record(0).point])) == 1
+    assert len(found.read([wanted(0)])) == 1
     for name in names:
         assert sum(name in notice for notice in found.notices) == 1
     assert tree_of(tmp_path) == before
@@ -243,7 +243,7 @@ def test_links_are_read_and_not_written_through(store: Store, tmp_path: Path) ->
         with pytest.raises(InvalidInput, match=f"{place.name} is a link to"):
             found.check_writable(["s"])
         with pytest.raises(InvalidInput):
-            found.write([record(5)])
+            found.write([finished(5)])
         assert tree_of(elsewhere) == before
         place.unlink()
         elsewhere.rename(place)
@@ -254,17 +254,16 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from sims.storage.store import Store
-from sims.study import Point
-from tests.test_store import record
+from tests.test_store import wanted
 def weight():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-points = [record(i).point for i in range(3)]
+runs = [wanted(i) for i in range(3)]
 small, large = (Store(Path(folder)) for folder in sys.argv[1:])
-assert len(small.known()) == 3 and len(small.read(points)) == 3
+assert len(small.known()) == 3 and len(small.read(runs)) == 3
 before = weight()
 assert len(large.known()) == 4
-assert [run.status for run in large.read(points)] == ["ok"] * 3
+assert [run.status for run in large.read(runs)] == ["ok"] * 3
 print(weight() - before, pa.default_memory_pool().max_memory())
 """
 
@@ -291,8 +290,8 @@ def test_a_large_file_is_not_held_in_memory(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "MANY", 100)
-    (run,) = Store(tmp_path).read([record(1).point])
-    np.testing.assert_array_equal(run.quantities["error"], record(1).quantities["error"])
+    (run,) = Store(tmp_path).read([wanted(1)])
+    np.testing.assert_array_equal(run.quantities["error"], finished(1).quantities["error"])
     spoil(store.parts()[0])
     assert len(Store(tmp_path).known()) == 2
 
@@ -310,13 +309,13 @@ def test_a_disk_that_cannot_sync_folders_is_said_once(
     monkeypatch.setattr(os, "fsync", sync)
     store = Store(tmp_path)
     for i in range(3):
-        store.write([record(i)])
-    store.write([record(4, sweep="other")])
+        store.write([finished(i)])
+    store.write([finished(4, sweep="other")])
     assert len(store.notices) == 1
     assert "cannot sync folders" in store.notices[0]
     monkeypatch.setattr(os, "fsync", raising(system(errno.EIO)))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-        store.write([record(5)])
+        store.write([finished(5)])
 
 
 def test_commands_that_only_read_leave_the_store_as_it_is(tmp_path: Path) -> None:
@@ -359,7 +358,7 @@ def test_commands_that_only_read_leave_the_store_as_it_is(tmp_path: Path) -> Non
 def test_failed_records_are_kept(tmp_path: Path) -> None:
     """What is no number fails its run, not the sweep."""
     store = Store(tmp_path)
-    store.write([Record(record(0).point, "ok", {"x": np.asarray(["a"])}), record(1)])
-    first, second = store.read([record(0).point, record(1).point])
+    store.write([replace(wanted(0), status="ok", quantities={"x": np.asarray(["a"])}), finished(1)])
+    first, second = store.read([wanted(0), wanted(1)])
     assert (first.status, second.status) == ("failed", "ok")
     assert "not numbers" in first.message

@@ -19,7 +19,7 @@ from matsense.solvers.sensing.symmetric_gd import symmetric_gd
 from sims.running.blocks import blocks
 from sims.running.precision import Precision, has_operator
 from sims.running.worker import run_block
-from sims.study import points
+from sims.study import runs_of
 from sims.study.catalogue import load
 from tests import toy
 
@@ -92,10 +92,10 @@ def test_ids_differ_only_where_an_operator_is() -> None:
     for name, dense in (("symmetric", False), ("symmetric_sensing", True)):
         sweep = load(STUDY).sweep(name)
         assert has_operator(sweep) is dense
-        ids = {p.id for p in points(STUDY, sweep, 1, Precision().of(sweep))}
-        narrow = {p.id for p in points(STUDY, sweep, 1, mixed.of(sweep))}
+        ids = {p.id for p in runs_of(STUDY, sweep, 1, Precision().of(sweep))}
+        narrow = {p.id for p in runs_of(STUDY, sweep, 1, mixed.of(sweep))}
         assert (ids != narrow) is dense
-        on_gpu = {p.id for p in points(STUDY, sweep, 1, Precision(device="gpu").of(sweep))}
+        on_gpu = {p.id for p in runs_of(STUDY, sweep, 1, Precision(device="gpu").of(sweep))}
         assert ids.isdisjoint(on_gpu)
 
 
@@ -109,12 +109,9 @@ def test_a_block_keeps_its_operator_in_the_dtype_that_is_asked_for() -> None:
         return quantities
 
     watched = dataclasses.replace(sweep, after=after)
-    study = dataclasses.replace(load(STUDY), sweeps=(watched,))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sims.running.worker.load", lambda name: study)
-        for dtype in ("float64", "float32"):
-            for block in blocks(STUDY, [watched], points(STUDY, watched, 1, dtype), dtype):
-                assert {r.status for r in run_block(block).records} == {"ok"}
+    for dtype in ("float64", "float32"):
+        for block in blocks(STUDY, [watched], runs_of(STUDY, watched, 1, dtype), dtype):
+            assert {r.status for r in run_block(block).runs} == {"ok"}
     assert set(seen) == {np.dtype("float64"), np.dtype("float32")}
 
 

@@ -1,16 +1,16 @@
 """What older code has stored is removed, after saying how much; nothing else is."""
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from matsense.errors import InvalidInput
-from sims.running.worker import Record
+from matsense.judging.runs import Run
 from sims.storage import prune
 from sims.storage.store import Store
-from sims.study import Point, Sweep, names_of, points
+from sims.study import Sweep, names_of, runs_of
 from sims.study.catalogue import load
 from sims.sweep import command
 
@@ -22,25 +22,25 @@ def small() -> Sweep:
     return load(STUDY).sweep("symmetric").with_axes(axes)
 
 
-def stored(points: list[Point]) -> list[Record]:
-    return [Record(point, "ok", {"t": np.arange(3.0)}) for point in points]
+def finished(runs: list[Run]) -> list[Run]:
+    return [replace(run, status="ok", quantities={"t": np.arange(3.0)}) for run in runs]
 
 
-def older(point: Point) -> Point:
-    return dataclasses.replace(point, id=f"{point.seed:032x}", program="0" * 32)
+def older(run: Run) -> Run:
+    return replace(run, id=f"{run.seed:032x}", program="0" * 32)
 
 
 @pytest.fixture
-def runs() -> list[Point]:
-    return points(STUDY, small(), 2, "float64")
+def runs() -> list[Run]:
+    return runs_of(STUDY, small(), 2, "float64")
 
 
-def test_runs_of_older_code_go_and_current_ones_stay(tmp_path: Path, runs: list[Point]) -> None:
+def test_runs_of_older_code_go_and_current_ones_stay(tmp_path: Path, runs: list[Run]) -> None:
     """A file of older runs alone, one that holds both, one of current runs."""
     store = Store(tmp_path / STUDY)
     both = [*runs[:2], older(runs[0])]
     for part in ([older(runs[2])], both, runs[2:]):
-        store.write(stored(part))
+        store.write(finished(part))
     found = prune.stale(store, STUDY, load(STUDY), names_of(STUDY), "cpu")
     said = prune.what_is_removed(found, store.root)
     size = sum(part.path.stat().st_size for part in found) / 1e3
@@ -48,7 +48,7 @@ def test_runs_of_older_code_go_and_current_ones_stay(tmp_path: Path, runs: list[
     assert f"{size:.3g} kB (1 of them also hold current runs, which stay)" in said
     assert len(store.parts()) == 3
     prune.remove(store, found)
-    assert store.known() == {point.id for point in runs}
+    assert store.known() == {run.id for run in runs}
     assert [run.status for run in store.read(runs)] == ["ok"] * len(runs)
     assert store.notices == []
     again = prune.stale(store, STUDY, load(STUDY), names_of(STUDY), "cpu")
@@ -56,37 +56,37 @@ def test_runs_of_older_code_go_and_current_ones_stay(tmp_path: Path, runs: list[
 
 
 def test_a_run_that_no_sweep_can_have_any_more_is_of_older_code(
-    tmp_path: Path, runs: list[Point]
+    tmp_path: Path, runs: list[Run]
 ) -> None:
     store = Store(tmp_path)
-    gone = [dataclasses.replace(point, sweep="gone") for point in runs]
-    other = [dataclasses.replace(point, params={"n": 3}) for point in runs]
+    gone = [replace(run, sweep="gone") for run in runs]
+    other = [replace(run, params={"n": 3}) for run in runs]
     for part in (gone, other, runs):
-        store.write(stored(part))
+        store.write(finished(part))
     found = prune.stale(store, STUDY, load(STUDY), names_of(STUDY), "cpu")
     assert sorted(part.removed for part in found) == [len(runs)] * 2
 
 
-def test_other_widths_and_another_device_are_current(tmp_path: Path, runs: list[Point]) -> None:
+def test_other_widths_and_another_device_are_current(tmp_path: Path, runs: list[Run]) -> None:
     """As bounded memory has made them; and as a device has that is not here."""
     store = Store(tmp_path)
-    narrow = points(STUDY, dataclasses.replace(small(), instances_wide=2), 1, "float64")
-    assert not {point.program for point in narrow} & {point.program for point in runs}
-    there = [dataclasses.replace(older(p), precision="float64, on gpu") for p in runs]
+    narrow = runs_of(STUDY, replace(small(), instances_wide=2), 1, "float64")
+    assert not {run.program for run in narrow} & {run.program for run in runs}
+    there = [replace(older(run), precision="float64, on gpu") for run in runs]
     for part in (narrow, there):
-        store.write(stored(part))
+        store.write(finished(part))
     assert prune.stale(store, STUDY, load(STUDY), names_of(STUDY), "cpu") == []
 
 
 def test_the_command_says_what_it_removes(
     tmp_path: Path,
-    runs: list[Point],
+    runs: list[Run],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     store = Store(tmp_path / STUDY)
-    store.write(stored([older(point) for point in runs]))
+    store.write(finished([older(run) for run in runs]))
     assert command([STUDY, "--prune", "--out", str(tmp_path)]) == 0
     assert f"removing {len(runs)} runs of older code, in 1 files" in capsys.readouterr().out
     assert store.parts() == []
@@ -101,10 +101,10 @@ def test_the_command_says_what_it_removes(
      "--memory 4G", "--backend loky", "--first-seed 3"],
 )  # fmt: skip
 def test_beside_words_that_ask_for_something_else_it_is_refused(
-    tmp_path: Path, runs: list[Point], words: str
+    tmp_path: Path, runs: list[Run], words: str
 ) -> None:
     store = Store(tmp_path / STUDY)
-    store.write(stored([older(point) for point in runs]))
+    store.write(finished([older(run) for run in runs]))
     with pytest.raises(InvalidInput, match=words.split()[0]):
         command([STUDY, "--prune", "--out", str(tmp_path), *words.split()])
     assert len(store.parts()) == 1

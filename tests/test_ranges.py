@@ -89,7 +89,7 @@ def test_a_rule_is_about_sweeps_with_all_of_its_axes() -> None:
     (broken,) = against({"k": (2, 5), "n": (4,)}, rules)
     assert (broken.values, broken.says) == ({"k": 5, "n": 4}, "k <= n")
     (large,) = against({"n": (10**6,)}, rules, 1e9)
-    assert large.says == "the square would take 8 TB, and there are 1 GB"
+    assert large.says == "the square would take 8.0 TB, and there are 1.0 GB"
 
 
 def test_what_an_axis_without_a_range_may_be() -> None:
@@ -144,7 +144,7 @@ def test_sizes_beyond_memory_and_shapes_that_do_not_fit_together_are_refused() -
     ):
         grid(study, False, 1, ["n=5"], 1e9)
     fine = toy(lambda problem, key, n, x: {"t": jnp.zeros(3), "sum": jnp.sum(x * problem)})
-    with pytest.raises(InvalidInput, match=r"^n=1000000, .* take 8 MB, and there are 1 MB; .*n=4$"):
+    with pytest.raises(InvalidInput, match=r"^n=1000000, .* take 8.0 MB, .* 1.0 MB; .*n=4$"):
         grid(fine, False, 1, ["n=1000000"], 1e6)
 
 

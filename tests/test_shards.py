@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from matsense.errors import InvalidInput
+from matsense.judging.runs import Run
 from sims.running.blocks import blocks
-from sims.running.shards import Shard, check_shard, share
-from sims.study import Point, Sweep, points
+from sims.running.shards import Shard, check_batches, check_shard, share
+from sims.study import Sweep, runs_of
 from sims.study.catalogue import load
 from tests import children, toy
 
 STUDY = "overparam_gd"
 
 
-def small() -> tuple[list[Sweep], list[Point]]:
+def small() -> tuple[list[Sweep], list[Run]]:
     """Two sweeps, with instances of several shapes."""
     study = load(STUDY)
     axes = {
@@ -32,15 +33,15 @@ def small() -> tuple[list[Sweep], list[Point]]:
         study.sweep("symmetric").with_axes(axes),
         study.sweep("symmetric_sensing").with_axes({**axes, "n": (8,), "m": (30, 60, 90, 120)}),
     ]
-    return sweeps, [point for s in sweeps for point in points(STUDY, s, 7, "float64")]
+    return sweeps, [run for s in sweeps for run in runs_of(STUDY, s, 7, "float64")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
 def test_every_batch_is_in_one_share_and_shares_are_equal(count: int) -> None:
     sweeps, wanted = small()
     shares = [share(STUDY, sweeps, wanted, (i + 1, count)) for i in range(count)]
-    ids = [point.id for own in shares for point in own]
-    assert sorted(ids) == sorted(point.id for point in wanted)
+    ids = [run.id for own in shares for run in own]
+    assert sorted(ids) == sorted(run.id for run in wanted)
     whole = blocks(STUDY, sweeps, wanted)
     parts = [blocks(STUDY, sweeps, own) for own in shares]
     assert sum(map(len, parts)) == len(whole), "a batch was cut in two"
@@ -83,10 +84,11 @@ def test_a_share_that_cannot_be(text: str, words: dict[str, object], remedy: str
 
 
 def test_batches_that_a_memory_limit_has_narrowed_are_not_shared() -> None:
-    sweeps, wanted = small()
+    sweeps, _ = small()
+    check_batches(load(STUDY), sweeps)
     narrow = [replace(sweeps[0], instances_wide=sweeps[0].instances_wide - 1), *sweeps[1:]]
     with pytest.raises(InvalidInput, match="give more memory"):
-        share(STUDY, narrow, wanted, (1, 2))
+        check_batches(load(STUDY), narrow)
 
 
 def test_shares_of_two_folders_are_the_study_when_they_lie_in_one(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from matsense.judging.runs import Run
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
 from sims.storage.columns import FIXED
-from sims.study import Study, Sweep, grid_of, points, unnamed
+from sims.study import Study, Sweep, grid_of, runs_of, unnamed
 from sims.study.catalogue import available, load
 from sims.study.ranges import Words
 from sims.terminal import options
@@ -51,14 +51,14 @@ def at_size(study: Study, quick: bool) -> list[Sweep]:
     return [s.with_axes(s.quick) if quick else s for s in study.sweeps]
 
 
-def runs_of(study: Study, quick: bool, recorded: float) -> list[Run]:
+def finished_at(study: Study, quick: bool, recorded: float) -> list[Run]:
     """A finished run at every point of the grid; whatever is asked of it, it recorded a number."""
     named = {name: np.array(recorded) for claim in study.claims for name in asked_of(claim)}
     seen: defaultdict[str, np.ndarray] = defaultdict(lambda: np.array(recorded), named)
     return [
-        replace(point.missing, id=f"{sweep.name} {number}", status="ok", quantities=seen)
+        replace(run, id=f"{sweep.name} {number}", status="ok", quantities=seen)
         for sweep in at_size(study, quick)
-        for number, point in enumerate(unnamed("", sweep, 1))
+        for number, run in enumerate(unnamed("", sweep, 1))
     ]
 
 
@@ -140,7 +140,9 @@ def test_sizes_of_sweeps(name: str) -> None:
     for sweep in study.sweeps:
         assert min(sweep.seeds, sweep.instances_wide, sweep.lanes_wide) >= 1, sweep.name
         if sweep.quick_seeds < 1:
-            own = [r for x in (0.0, 1.0) for r in runs_of(study, True, x) if r.sweep == sweep.name]
+            own = [
+                r for x in (0.0, 1.0) for r in finished_at(study, True, x) if r.sweep == sweep.name
+            ]
             assert not any(c.runs(r) or controls(c, [r]) for c in study.claims for r in own)
         static = sweep.static(next(grid_of(sweep)))
         assert sweep.horizon in static or sweep.horizon == "steps", sweep.name
@@ -197,7 +199,7 @@ def test_claims_are_whole_sentences_with_a_source(name: str) -> None:
 def test_every_claim_selects_runs_and_a_control_that_differ(name: str, quick: bool) -> None:
     """Where a selection reads what was recorded, for runs that recorded 0, and 1, and 2."""
     study = load(name)
-    each_of = [runs_of(study, quick, recorded) for recorded in (0.0, 1.0, 2.0)]
+    each_of = [finished_at(study, quick, recorded) for recorded in (0.0, 1.0, 2.0)]
     for claim in study.claims:
         assert any(judged(claim, runs) for runs in each_of), claim.id
         assert any(controls(claim, runs) for runs in each_of), claim.id
@@ -220,7 +222,7 @@ def test_every_claim_selects_runs_and_a_control_that_differ(name: str, quick: bo
 def test_every_trend_has_as_many_values_as_it_needs(name: str) -> None:
     """In each group of the full grid, the claim's and the control's, a trend can be told."""
     study = load(name)
-    runs = runs_of(study, False, 1.0)
+    runs = finished_at(study, False, 1.0)
     for claim in study.claims:
         if claim.trend is None:
             continue
@@ -244,9 +246,9 @@ def test_every_trial_can_be_traced_and_says_when(name: str) -> None:
         if (sweep.problem, sweep.trial, *sweep.lane) in met:
             continue
         met.add((sweep.problem, sweep.trial, *sweep.lane))
-        block = blocks(name, [sweep], points(name, sweep, 1, "float64"))[0]
+        block = blocks(name, [sweep], runs_of(name, sweep, 1, "float64"))[0]
         generate, trial = programs(block)
-        keys, floats, lanes = inputs(block, sweep)
+        keys, floats, lanes = inputs(block)
         out = jax.eval_shape(trial, jax.eval_shape(generate, keys, floats), keys, floats, lanes)
         assert not set(out) & set(FIXED), f"{sweep.name}: columns of the store"
         assert not any(quantity.startswith("param.") for quantity in out), sweep.name
@@ -267,7 +269,7 @@ def test_a_study_without_a_finished_run_is_judged_and_drawn(name: str) -> None:
     )
     runs = [
         Run(run.id, run.sweep, run.params, 0, next(none), {}, "none")
-        for run in runs_of(study, True, 0.0)
+        for run in finished_at(study, True, 0.0)
     ]
     verdicts = [judge(claim, runs) for claim in study.claims]
     assert {verdict.call for verdict in verdicts} == {Call.INCONCLUSIVE}

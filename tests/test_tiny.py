@@ -13,7 +13,7 @@ from matsense.judging.judge import Verdict, judge
 from matsense.judging.runs import Run
 from sims.running.blocks import Block
 from sims.running.worker import run_block
-from sims.storage.rows import Record, run_of, table_of
+from sims.storage.rows import as_stored, table_of
 from sims.study import Sweep, unnamed
 from sims.study.catalogue import available, load
 
@@ -32,9 +32,9 @@ def block_of(name: str, sweep: Sweep) -> Block:
 
 
 @functools.cache
-def run_once(name: str, sweep: str) -> Record:
-    (record,) = run_block(block_of(name, load(name).sweep(sweep))).records
-    return record
+def run_once(name: str, sweep: str) -> Run:
+    (run,) = run_block(block_of(name, load(name).sweep(sweep))).runs
+    return run
 
 
 @functools.cache
@@ -42,9 +42,9 @@ def runs_of(name: str) -> list[Run]:
     """As the store gives them back."""
     found = []
     for sweep in load(name).sweeps:
-        record = run_once(name, sweep.name)
-        ranks = {quantity: np.ndim(value) for quantity, value in record.quantities.items()}
-        found.append(run_of(record.point, table_of([record], ranks)))
+        run = run_once(name, sweep.name)
+        ranks = {quantity: np.ndim(value) for quantity, value in run.quantities.items()}
+        found.append(as_stored(run, table_of([run], ranks)))
     return found
 
 
@@ -59,7 +59,7 @@ def test_a_tiny_point_of_every_sweep_runs_is_finite_and_bit_equal_the_second_tim
 ) -> None:
     first = run_once(name, sweep)
     assert first.status in ("ok", "excluded"), first.message
-    (second,) = run_block(block_of(name, load(name).sweep(sweep))).records
+    (second,) = run_block(block_of(name, load(name).sweep(sweep))).runs
     assert second.status == first.status
     assert set(second.quantities) == set(first.quantities)
     for quantity, value in first.quantities.items():

@@ -146,7 +146,6 @@ def averaged(runs: Sequence[Run]) -> list[Run]:
                 name: np.mean([run.quantities[name] for run in own], axis=0)
                 for name in own[0].quantities
             },
-            _fits={},
         )
         for own in points.values()
     ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from matsense.fitting import rates
 from matsense.fitting.estimate import Estimate
@@ -22,7 +21,8 @@ class Run:
     quantities; a diverged run keeps its numbers, NaN included; an excluded one (an infeasible
     instance) is one that no claim is about, and `message` says why. Runs of one `instance` share
     their data, and are not independent. `derived` are sizes that follow from the parameters, such
-    as a horizon that depends on the method.
+    as a horizon that depends on the method. `program` names what computes it, `precision` says in
+    which arithmetic, `seconds` how long that took.
     """
 
     id: str
@@ -30,11 +30,17 @@ class Run:
     params: Mapping[str, Any]
     seed: int
     status: Status = "missing"
-    quantities: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict, repr=False)
+    quantities: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     message: str = ""
     instance: str = ""
     derived: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    _fits: dict[tuple[str, float, float], rates.Fit] = field(default_factory=dict, repr=False)
+    program: str = ""
+    precision: str = ""
+    seconds: float = 0.0
+    # Not handed on by `replace`: another run's numbers have other fits.
+    _fits: dict[tuple[str, float, float], rates.Fit] = field(
+        default_factory=dict, repr=False, init=False
+    )
 
     def fit(self, quantity: str, start: float = 0.0, resolution: float = 0.0) -> rates.Fit:
         """The law that `quantity` follows from tick `start` on, above the rounding level

@@ -57,6 +57,11 @@ class Names:
             _KNOWN[self._digest] = _read(self._path)
         self._entries = _KNOWN[self._digest]
 
+    @property
+    def known(self) -> int:
+        """How many programs have been named, now or before."""
+        return len(self._entries)
+
     def of(self, sweep: program.Stages, static: Mapping[str, Any], wide: int, operator: str) -> str:
         """The name of the program of a shape, traced if it is not known.
 

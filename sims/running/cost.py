@@ -15,9 +15,7 @@ from sims.running.blocks import Block, one_of_each
 from sims.running.flops import Work, count
 from sims.running.memory import batch
 from sims.running.signals import unheard
-from sims.running.worker import compiling_seconds, inputs, meet, programs, trial_of
-from sims.study import Sweep
-from sims.study.catalogue import load
+from sims.running.worker import compiling_seconds, inputs, programs, trial_of
 
 # A probe runs this part of a block's horizon, on every worker at once, as the sweep will.
 PART = 20
@@ -43,14 +41,13 @@ class Probe:
 
 def probe(block: Block) -> Probe:
     """Draws the instances of a block and runs a part of its trials' horizon, timed."""
-    meet(block)
-    sweep = load(block.study).sweep(block.sweep)
-    keys, floats, lanes = inputs(block, sweep)
+    horizon = block.sweep.horizon
+    keys, floats, lanes = inputs(block)
     generate, trial = programs(block)
-    steps = block.static.get(sweep.horizon)
+    steps = block.static.get(horizon)
     # Short horizons are run whole: there, what is not proportional to the horizon counts.
     part = steps if steps is None or steps < 20 * PART else steps // PART
-    shortened = trial if part == steps else trial_of(block, {sweep.horizon: part})
+    shortened = trial if part == steps else trial_of(block, **{horizon: part})
     began = compiling_seconds()
 
     def timed(call: Any) -> tuple[Any, float]:
@@ -62,29 +59,30 @@ def probe(block: Block) -> Probe:
     instances, draw = timed(lambda: generate(keys, floats))
     quantities, partly = timed(lambda: shortened(instances, keys, floats, lanes))
     compiling = compiling_seconds() - began
-    after = _after(sweep, block, instances, jax.tree.map(np.asarray, quantities))
+    after = _after(block, instances, jax.tree.map(np.asarray, quantities))
     jaxpr = jax.make_jaxpr(trial)(instances, keys, floats, lanes).jaxpr
     return Probe(
         block,
         compiling,
         draw,
         partly * (steps or 1) / (part or 1),
-        after * block.runs,
+        after * len(block.runs),
         count(jaxpr, float(steps or 1)),
-        batch(block, sweep).total,
+        batch(block).total,
     )
 
 
-def _after(sweep: Sweep, block: Block, instances: Any, quantities: dict[str, Any]) -> float:
+def _after(block: Block, instances: Any, quantities: dict[str, Any]) -> float:
     """Seconds of the host stage of one run; of one that fails, until it does."""
-    if sweep.after is None:
+    after = block.sweep.after
+    if after is None:
         return 0.0
     instance = jax.tree.map(lambda leaf: np.asarray(leaf[0]), instances)
     own = {name: array[0, 0] for name, array in quantities.items()}
-    values = {**block.static, **block.points[0][0].params}
+    values = {**block.static, **block.rows[0][0].params}
     start = time.perf_counter()
     try:
-        sweep.after(instance, own, **by_name(sweep.after, values))
+        after(instance, own, **by_name(after, values))
     except Exception:
         # The run will be stored as failed; what it cost is known all the same.
         return time.perf_counter() - start

@@ -111,8 +111,9 @@ def run_all(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterato
             lost = [block for block in waiting if deaths[block.shape] >= MOST_DEATHS]
             if lost:
                 waiting = [block for block in waiting if block not in lost]
+                count = sum(len(block.runs) for block in lost)
                 pool.notices.append(
-                    f"{sum(block.runs for block in lost)} runs of {lost[0].sweep} were not tried: "
+                    f"{count} runs of {lost[0].name} were not tried: "
                     f"{MOST_DEATHS} batches like theirs killed their workers (out of memory?)"
                 )
 
@@ -144,7 +145,7 @@ def _stream(pending: Sequence[Block], pool: Pool, take: Taker = _any) -> Iterato
         for block in filter(take, pending):
             yield _aside(run_block, block)
         return
-    tasks = _tasks(pending, pool)
+    tasks = tasks_of(pending, pool)
     if pool.scheduler is not None:
         yield from run_there(_run, _taken(tasks, take), pool.scheduler)
         return
@@ -224,7 +225,7 @@ def _ended() -> Iterator[None]:
                 child.terminate()
 
 
-def _tasks(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
+def tasks_of(pending: Sequence[Block], pool: Pool) -> list[tuple[Block, ...]]:
     """The blocks that go to a worker at once, in the order of the first of them."""
     shapes: dict[Any, list[Block]] = {}
     for block in pending:

@@ -1,24 +1,26 @@
 """The bytes that a batch needs, and sweeps that are fitted to the memory there is."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import jax
 from joblib.externals.loky import get_reusable_executor
+from rich.filesize import decimal
 
 from matsense.errors import InvalidInput
 from sims.running import processes
 from sims.running.blocks import Block, blocks, one_of_each
 from sims.running.signals import unheard
 from sims.running.worker import inputs, programs
-from sims.study import Axes, Sweep, places, unnamed
-from sims.study.catalogue import load
-from sims.text.units import size
+from sims.study import Sweep, unnamed
 
 # On a GPU: so many instances a block fill it at these sizes, in this share of its memory.
 GPU_INSTANCES, GPU_SHARE, GPU_LEAST = 16, 0.7, 4 * 10**9
+# What a process can address on today's processors, where nothing tells how much there is.
+ADDRESSABLE = 2**47
 Grid = list[tuple[Sweep, int]]
 # What was asked for and what to ask instead, of a batch that needs so many bytes.
 Say = Callable[[int], tuple[str, str]]
@@ -41,10 +43,10 @@ class Batch:
 Weighed = tuple[list[Batch], int]
 
 
-def batch(block: Block, sweep: Sweep) -> Batch:
+def batch(block: Block) -> Batch:
     """Bytes of a block as XLA assigns its buffers; compiles, but draws and runs nothing."""
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = jax.eval_shape(generate, keys, floats)
     drawn = generate.lower(keys, floats).compile().memory_analysis()
     run = trial.lower(instances, keys, floats, lanes).compile().memory_analysis()
@@ -63,7 +65,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     instance with its lanes that does not fit; `typed` is what the bound was given as.
     """
     light = process_bytes()
-    found, heavy = _in_a_worker(study, [sweep for sweep, _ in grid])
+    found, heavy = _in_a_worker([_sample(study, sweep) for sweep, _ in grid])
     most = max(batch.total for batch in found)
     while jobs > 1 and light + jobs * (heavy + most) > memory:
         jobs -= 1
@@ -71,7 +73,7 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
     if room <= 0:
         raise InvalidInput(
             f"--memory {typed}",
-            f"a process that has compiled these sweeps weighs {size(heavy)} by itself",
+            f"a process that has compiled these sweeps weighs {decimal(heavy)} by itself",
             f"give --memory {_roomy(heavy + most)}",
         )
     pairs = zip(grid, found, strict=True)
@@ -80,23 +82,22 @@ def bounded(study: str, grid: Grid, jobs: int, memory: int, typed: str) -> tuple
         enough = f"give --memory {_roomy(heavy + needed)}"
         return f"--memory {typed}", f"{enough}, or smaller sizes with --set"
 
-    return [(_narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
+    return [(narrowed(study, sweep, batch, room, say), n) for (sweep, n), batch in pairs], jobs
 
 
-def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
-    """The heaviest batches, and what a process weighs that has compiled them; this one stays light.
+def _in_a_worker(samples: Sequence[Sequence[Block]]) -> Weighed:
+    """The heaviest batch of each sample, and what a process weighs that has compiled them.
 
-    Compilation leaves some 200 MB behind that a caller would carry to its end.
+    This one stays light: compilation leaves some 200 MB behind, which a caller would carry to its
+    end.
     """
     if not processes.can_start():
-        return _weigh(study, sweeps)
+        return _weigh(samples)
     executor = get_reusable_executor(max_workers=1)
     weighed = False
     try:
         with unheard():
-            # Not the sweeps: their functions are found once their study is imported there.
-            told = [(sweep.name, sweep.axes, sweep.instances_wide) for sweep in sweeps]
-            weighing = executor.submit(_weigh_there, study, places.file_of(study), told)
+            weighing = executor.submit(_weigh, samples)
         found = weighing.result()
         weighed = True
     finally:
@@ -105,35 +106,35 @@ def _in_a_worker(study: str, sweeps: Sequence[Sweep]) -> Weighed:
     return found
 
 
-def _weigh_there(study: str, place: str, told: Sequence[tuple[str, Axes, int]]) -> Weighed:
-    if place:
-        places.register(study, place)
-    own = load(study)
-    sweeps = [replace(own.sweep(name).with_axes(a), instances_wide=w) for name, a, w in told]
-    return _weigh(study, sweeps)
-
-
-def _weigh(study: str, sweeps: Sequence[Sweep]) -> Weighed:
-    return [heaviest(study, sweep) for sweep in sweeps], process_bytes()
+def _weigh(samples: Sequence[Sequence[Block]]) -> Weighed:
+    return [_heaviest(sample) for sample in samples], process_bytes()
 
 
 def heaviest(study: str, sweep: Sweep) -> Batch:
     """The largest batch among the shapes of a sweep."""
-    sample = one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
-    return max((batch(block, sweep) for block in sample), key=lambda found: found.total)
+    return _heaviest(_sample(study, sweep))
 
 
-def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
+def _heaviest(sample: Sequence[Block]) -> Batch:
+    return max(map(batch, sample), key=lambda found: found.total)
+
+
+def _sample(study: str, sweep: Sweep) -> list[Block]:
+    """A block of every shape of a sweep."""
+    return one_of_each(blocks(study, [sweep], unnamed(study, sweep, 1)))
+
+
+def narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sweep:
     """The sweep with as many instances a block as fit into `room` bytes."""
     while found.total > room:
         if sweep.instances_wide == 1:
             asked, remedy = say(found.total)
             raise InvalidInput(
                 asked,
-                f"a batch of {sweep.name} needs {size(found.total)}, one instance "
-                f"{size(found.instances)} + the larger of drawing it {size(found.drawing)} and "
-                f"its {sweep.lanes_wide} lanes {size(found.trial)}; "
-                f"the processes themselves leave {size(room)} for it",
+                f"a batch of {sweep.name} needs {decimal(found.total)}, one instance "
+                f"{decimal(found.instances)} + the larger of drawing it {decimal(found.drawing)} "
+                f"and its {sweep.lanes_wide} lanes {decimal(found.trial)}; "
+                f"the processes themselves leave {decimal(room)} for it",
                 remedy,
             )
         each = found.total / sweep.instances_wide
@@ -141,6 +142,14 @@ def _narrowed(study: str, sweep: Sweep, found: Batch, room: int, say: Say) -> Sw
         sweep = replace(sweep, instances_wide=fitting)
         found = heaviest(study, sweep)
     return sweep
+
+
+def machine_bytes() -> int:
+    """The memory of this machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return ADDRESSABLE
 
 
 def process_bytes() -> int:
@@ -161,7 +170,7 @@ def widened(study: str, grid: Grid) -> Grid:
     room = int(GPU_SHARE * memory.get("bytes_limit", GPU_LEAST))
     wide = [(replace(s, instances_wide=max(s.instances_wide, GPU_INSTANCES)), n) for s, n in grid]
     asked = "--device gpu", "give smaller sizes with --set"
-    return [(_narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
+    return [(narrowed(study, s, heaviest(study, s), room, lambda _: asked), n) for s, n in wide]
 
 
 def _roomy(count: int) -> str:

@@ -15,11 +15,12 @@ import jax
 import numpy as np
 
 from matsense.errors import Excluded
+from matsense.judging.runs import Run
 from sims.identity.jitted import by_name
 from sims.running.blocks import blocks
 from sims.running.worker import inputs, programs
-from sims.storage.rows import Record, fitting
-from sims.study import Point, Sweep, blame, guarded, unnamed
+from sims.storage.rows import fitting
+from sims.study import Sweep, blame, guarded, unnamed
 from sims.text.escape import visible
 
 
@@ -32,10 +33,10 @@ def rehearse(study: str, chosen: Sequence[tuple[Sweep, int]], seed: int, operato
     for sweep, _ in chosen:
         first = {axis: values[:1] for axis, values in sweep.axes.items()}
         one = replace(sweep.with_axes(first), instances_wide=1, lanes_wide=1)
-        (point,) = unnamed(study, one, 1, seed)
+        (run,) = unnamed(study, one, 1, seed)
         began = time.perf_counter()
         try:
-            record = _record(study, one, point, operator)
+            finished = _finished(study, one, run, operator)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -43,21 +44,21 @@ def rehearse(study: str, chosen: Sequence[tuple[Sweep, int]], seed: int, operato
             sys.stdout.flush()
             for line in "".join(traceback.format_exception(error)).splitlines():
                 print(visible(line), file=sys.stderr)
-            where = guarded.named(point.missing)
+            where = guarded.named(run)
             print(f"error: {visible(f'{where}: {blame.told(error)}')}", file=sys.stderr)
         else:
-            for line in _said(record, time.perf_counter() - began):
+            for line in _said(finished, time.perf_counter() - began):
                 print(visible(line))
     told = f"{raised} of {len(chosen)} sweeps raised; " if raised else ""
     print(f"{told}nothing was judged, and nothing was stored")
     return 2 if raised else 0
 
 
-def _record(study: str, sweep: Sweep, point: Point, operator: str) -> Record:
-    """The run of a point, by the program that a sweep runs; raises what it raises."""
-    (block,) = blocks(study, [sweep], [point], operator)
+def _finished(study: str, sweep: Sweep, run: Run, operator: str) -> Run:
+    """The run as it comes out, by the program that a sweep runs; raises what it raises."""
+    (block,) = blocks(study, [sweep], [run], operator)
     generate, trial = programs(block)
-    keys, floats, lanes = inputs(block, sweep)
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     found = trial(instances, keys, floats, lanes)
     if not isinstance(found, Mapping):
@@ -66,19 +67,18 @@ def _record(study: str, sweep: Sweep, point: Point, operator: str) -> Record:
     if sweep.after is not None:
         instance = jax.tree.map(lambda leaf: np.asarray(leaf[0]), instances)
         try:
-            own = sweep.after(
-                instance, own, **by_name(sweep.after, {**block.static, **point.params})
-            )
+            own = sweep.after(instance, own, **by_name(sweep.after, {**block.static, **run.params}))
         except Excluded as reason:
-            return Record(point, "excluded", {}, str(reason))
-    record = fitting(Record(point, "ok", own), {})
-    finite = all(np.all(np.isfinite(array)) for array in record.quantities.values())
-    return record if finite else replace(record, status="diverged")
+            return replace(run, status="excluded", message=str(reason))
+    recorded = {name: np.asarray(value) for name, value in own.items()}
+    run = fitting(replace(run, status="ok", quantities=recorded), {})
+    finite = all(np.all(np.isfinite(array)) for array in run.quantities.values())
+    return run if finite else replace(run, status="diverged")
 
 
-def _said(record: Record, seconds: float) -> Iterator[str]:
-    status = f"{record.status} ({record.message})" if record.message else record.status
-    yield f"{guarded.named(record.point.missing)}: {status}, {seconds:.2g} s with compiling"
-    for name, array in record.quantities.items():
+def _said(run: Run, seconds: float) -> Iterator[str]:
+    status = f"{run.status} ({run.message})" if run.message else run.status
+    yield f"{guarded.named(run)}: {status}, {seconds:.2g} s with compiling"
+    for name, array in run.quantities.items():
         last = f", last {array.flat[-1]:.6g}" if array.size else ""
         yield f"    {name} {array.shape}{last}"

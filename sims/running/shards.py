@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from matsense.errors import InvalidInput
 from matsense.judging.runs import Run
 from sims.running.blocks import Block, blocks
-from sims.study import Point, Sweep
-from sims.study.catalogue import load
+from sims.study import Study, Sweep
 
 Shard = tuple[int, int]
 
@@ -40,30 +39,33 @@ def check_shard(args: argparse.Namespace) -> Shard | None:
     return place, count
 
 
-def share(
-    study: str, sweeps: Sequence[Sweep], wanted: Sequence[Point], shard: Shard
-) -> list[Point]:
-    """The runs of a share, in their order.
-
-    The batches of the whole grid are dealt one after another, shape by shape: each run belongs to
-    one share, whatever is stored when a share starts; no batch is computed twice for two parts of
-    it; and shares are as large as each other, to one batch. Raises InvalidInput if batches were
-    narrowed to a memory limit, since that is measured: another share would have other runs.
+def check_batches(study: Study, sweeps: Sequence[Sweep]) -> None:
+    """Raises InvalidInput if batches of a study were narrowed to a memory limit: that is measured,
+    and another share would have other runs.
     """
     for sweep in sweeps:
-        if sweep.instances_wide < load(study).sweep(sweep.name).instances_wide:
+        if sweep.instances_wide < study.sweep(sweep.name).instances_wide:
             raise InvalidInput(
                 "--shard with --memory",
                 f"a batch of {sweep.name} does not fit, and shares must agree about batches",
                 "give more memory, or leave one of them out",
             )
+
+
+def share(study: str, sweeps: Sequence[Sweep], wanted: Sequence[Run], shard: Shard) -> list[Run]:
+    """The runs of a share, in their order.
+
+    The batches of the whole grid are dealt one after another, shape by shape: each run belongs to
+    one share, whatever is stored when a share starts; no batch is computed twice for two parts of
+    it; and shares are as large as each other, to one batch.
+    """
     shapes: dict[object, list[Block]] = {}
     for block in blocks(study, sweeps, wanted):
         shapes.setdefault(block.shape, []).append(block)
     place, count = shard
     own = [block for same in shapes.values() for block in same][place - 1 :: count]
-    ids = {point.id for block in own for row in block.points for point in row}
-    return [point for point in wanted if point.id in ids]
+    ids = {run.id for block in own for run in block.runs}
+    return [run for run in wanted if run.id in ids]
 
 
 def unfinished(runs: Sequence[Run], shard: Shard | None, folder: str) -> str | None:

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 
 from matsense.errors import Excluded
+from matsense.judging.runs import Run
 from sims.identity import jitted
 from sims.identity.jitted import by_name
 from sims.identity.names import Names
 from sims.running.blocks import Block
 from sims.running.environment import prepare
-from sims.study import Params, Point, Sweep, blame, instance_key, names_of, places
-from sims.study.catalogue import load
+from sims.study import blame, instance_key, names_of
 from sims.text.escape import visible
 
 COMPILE_EVENTS = "/jax/core/compile/"
@@ -36,22 +36,11 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Record:
-    """A finished run as the engine hands it over."""
-
-    point: Point
-    status: str
-    quantities: dict[str, np.ndarray]
-    message: str = ""
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
 class Done:
-    """A finished block."""
+    """A finished block, and its runs as they came out."""
 
     block: Block
-    records: list[Record]
+    runs: list[Run]
     spent: Spent
 
 
@@ -83,40 +72,33 @@ def run_block(block: Block) -> Done:
     start, compiling = time.perf_counter(), compiling_seconds()
     after = 0.0
     try:
-        records, after = _compute(block, _same_program(block))
+        _check_program(block)
+        runs, after = _compute(block)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit, and the panics of libraries in Rust, too
-        records = [_failed(point, error) for row in block.points for point in row]
+        runs = [_failed(run, error) for run in block.runs]
     total = time.perf_counter() - start
-    each = total / max(block.runs, 1)
-    timed = [replace(record, seconds=each) for record in records]
+    each = total / max(len(block.runs), 1)
+    timed = [replace(run, seconds=each) for run in runs]
     # Older versions of JAX count a function that is traced inside of another one twice.
     compile = min(compiling_seconds() - compiling, total)
     return Done(block, timed, Spent(total, compile, after))
 
 
-def killed(block: Block) -> list[Record]:
+def killed(block: Block) -> list[Run]:
     """The runs of a block that killed its worker, as failed."""
     error = MemoryError("the worker died of this batch, alone (out of memory?)")
-    return [_failed(point, error) for row in block.points for point in row]
+    return [_failed(run, error) for run in block.runs]
 
 
-def _failed(point: Any, error: BaseException) -> Record:
-    return Record(point, "failed", {}, visible(blame.told(error)))
+def _failed(run: Run, error: BaseException) -> Run:
+    return replace(run, status="failed", message=visible(blame.told(error)))
 
 
-def meet(block: Block) -> None:
-    """Notes where a block's study lies, for a process that has not been told yet."""
-    if block.place:
-        places.register(block.study, block.place)
-
-
-def _same_program(block: Block) -> Sweep:
-    """The block's sweep; an error if this process would compute it with another program."""
-    meet(block)
-    sweep = load(block.study).sweep(block.sweep)
-    wanted = block.points[0][0].program
+def _check_program(block: Block) -> None:
+    """Raises RuntimeError if this process would compute a block with another program."""
+    sweep, wanted = block.sweep, block.rows[0][0].program
     own = _names(block.study).of(sweep, block.static, block.wide, block.operator) if wanted else ""
     if own != wanted:
         raise RuntimeError(
@@ -124,7 +106,6 @@ def _same_program(block: Block) -> Sweep:
             "the same on both and start the worker anew (what a script has replaced is not in its "
             "workers: use --jobs 1)"
         )
-    return sweep
 
 
 @functools.cache
@@ -133,36 +114,37 @@ def _names(study: str) -> Names:
     return names_of(study)
 
 
-def _compute(block: Block, sweep: Sweep) -> tuple[list[Record], float]:
+def _compute(block: Block) -> tuple[list[Run], float]:
+    sweep = block.sweep
     generate, trial = programs(block)
-    arguments = inputs(block, sweep)
-    keys, floats, lanes = arguments
+    keys, floats, lanes = inputs(block)
     instances = generate(keys, floats)
     quantities = jax.tree.map(np.asarray, trial(instances, keys, floats, lanes))
     began = time.perf_counter()
-    records = []
-    for i, row in enumerate(block.points):
+    runs = []
+    for i, row in enumerate(block.rows):
         instance = None
-        for j, point in enumerate(row):
+        for j, run in enumerate(row):
             own = {name: array[i, j] for name, array in quantities.items()}
             if sweep.after is not None:
                 if instance is None:
                     instance = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), instances)
-                values = {**block.static, **point.params}
+                values = {**block.static, **run.params}
                 try:
                     stored = sweep.after(instance, own, **by_name(sweep.after, values))
                     own = {name: _array(value) for name, value in stored.items()}
                 except Excluded as reason:
-                    records.append(Record(point, "excluded", {}, visible(str(reason))))
+                    runs.append(replace(run, status="excluded", message=visible(str(reason))))
                     continue
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
-                    records.append(_failed(point, error))
+                    runs.append(_failed(run, error))
                     continue
             finite = all(np.all(np.isfinite(array)) for array in own.values())
-            records.append(Record(point, "ok" if finite else "diverged", own))
-    return records, time.perf_counter() - began
+            recorded = {name: np.asarray(array) for name, array in own.items()}
+            runs.append(replace(run, status="ok" if finite else "diverged", quantities=recorded))
+    return runs, time.perf_counter() - began
 
 
 def _array(value: Any) -> np.ndarray:
@@ -173,23 +155,23 @@ def _array(value: Any) -> np.ndarray:
 
 def programs(block: Block) -> tuple[Any, Any]:
     """The two jitted functions of a block's shape: draw the instances, run the trials."""
-    sweep = load(block.study).sweep(block.sweep)
-    return jitted.generator_of(sweep.problem, block.static, block.operator), trial_of(block, {})
+    return jitted.generator_of(block.sweep.problem, block.static, block.operator), trial_of(block)
 
 
-def trial_of(block: Block, instead: Params) -> Any:
+def trial_of(block: Block, **instead: Any) -> Any:
     """The jitted trial of a block's shape, with some of its static parameters replaced."""
-    sweep = load(block.study).sweep(block.sweep)
+    sweep = block.sweep
     return jitted.trial_of(sweep.trial, {**block.static, **instead}, sweep.in_turn)
 
 
-def inputs(block: Block, sweep: Sweep) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
+def inputs(block: Block) -> tuple[np.ndarray, dict[str, Any], dict[str, Any]]:
     """Keys and numbers of the instances, numbers of the lanes, padded to the fixed widths.
 
     Padding repeats the last instance and the last lane; the copies are forgotten afterwards.
     """
-    rows = _padded([row[0] for row in block.points], block.wide)
-    columns = _padded(list(block.points[0]), sweep.lanes_wide)
+    sweep = block.sweep
+    rows = _padded([row[0] for row in block.rows], block.wide)
+    columns = _padded(list(block.rows[0]), sweep.lanes_wide)
     keys = np.stack([instance_key(block.study, sweep, p.params, p.seed) for p in rows])
     floats = {
         axis: np.array([p.params[axis] for p in rows])

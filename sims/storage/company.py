@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from matsense.judging.runs import Run
 from sims.files import is_at_work, temporary
 from sims.running.blocks import Block
 from sims.running.worker import Done
 from sims.storage.store import Store
-from sims.study import Point
 
 WORKING = "working"
 # Seconds to wait for what another has in flight, or three times the longest batch; then it is
@@ -52,7 +52,7 @@ class Company:
 
     def take(self, block: Block) -> bool:
         """Whether this command is to run a block: if no other has stored it or has it in flight."""
-        ids = {point.id for row in block.points for point in row}
+        ids = {run.id for run in block.runs}
         with self._lock:
             free = self._are_free(ids)
             if free:
@@ -75,14 +75,14 @@ class Company:
 
     def stored(self, done: Done) -> None:
         """Takes note of a block whose runs are stored."""
-        ids = {record.point.id for record in done.records}
+        ids = {run.id for run in done.runs}
         with self._lock:
             self._longest = max(self._longest, done.spent.total)
             self._in_flight -= ids
             self._finished |= ids
             self._tell()
 
-    def left(self, points: Sequence[Point]) -> list[Point]:
+    def left(self, runs: Sequence[Run]) -> list[Run]:
         """Those of these runs that were left to others, who have not stored them.
 
         Waits for them while they are at work, but not for ever: one may be stuck.
@@ -99,7 +99,7 @@ class Company:
             # Not all at the same moment.
             time.sleep(random.uniform(0.0, LOOK))
             if free or not self._patient:
-                return [point for point in points if point.id in (free or still)]
+                return [run for run in runs if run.id in (free or still)]
 
     def _look(self) -> set[str]:
         """What others have in flight; and takes note of what they have stored.

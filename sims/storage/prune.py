@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from rich.filesize import decimal
 
+from matsense.judging.runs import Run
 from sims.identity.names import Names
 from sims.running.memory import GPU_INSTANCES
 from sims.storage.store import Store
-from sims.study import Point, Study, Sweep, id_of
-from sims.text.units import size
+from sims.study import Study, Sweep, id_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def what_is_removed(found: Sequence[Stale], folder: Path) -> str:
         return f"{folder}: every stored run is of a current program; nothing to remove"
     mixed = sum(part.kept.num_rows > 0 for part in found)
     rest = f" ({mixed} of them also hold current runs, which stay)" if mixed else ""
-    bytes = size(sum(part.bytes for part in found))
+    bytes = decimal(sum(part.bytes for part in found))
     return f"{folder}: removing {runs} runs of older code, in {len(found)} files of {bytes}{rest}"
 
 
@@ -107,8 +108,8 @@ class _Current:
             if program in known:
                 break
             known.append(self._names.of(sweep, static, wide, operator))
-        point = Point("", sweep_name, params, row["seed"], "", program, precision)
-        return program in known and row["run"] == id_of(self._study, sweep, point)
+        run = Run("", sweep_name, params, row["seed"], program=program, precision=precision)
+        return program in known and row["run"] == id_of(self._study, sweep, run)
 
     def _widths(self, sweep: Sweep) -> Sequence[int]:
         """Instances a block: the sweep's own, then what memory, or a GPU, may have made it."""

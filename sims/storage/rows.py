@@ -9,16 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from matsense.judging.runs import Run
-from sims.running.worker import Record
 from sims.storage import columns
 from sims.storage.columns import FIXED, FORMAT
-from sims.study import Point
 
 
-def fitting(record: Record, ranks: dict[str, int]) -> Record:
-    """The record with its quantities as float64; as a failed run if they cannot be stored."""
+def fitting(run: Run, ranks: dict[str, int]) -> Run:
+    """The run with its quantities as float64; as a failed run if they cannot be stored."""
     quantities = {}
-    for name, value in record.quantities.items():
+    for name, value in run.quantities.items():
         array = np.asarray(value)
         if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.names):
             why = f"quantity {name!r} is of {array.dtype}, not numbers"
@@ -27,8 +25,8 @@ def fitting(record: Record, ranks: dict[str, int]) -> Record:
         else:
             quantities[name] = array.astype(np.float64)
             continue
-        return replace(record, status="failed", quantities={}, message=f"TypeError: {why}")
-    return replace(record, quantities=quantities)
+        return replace(run, status="failed", quantities={}, message=f"TypeError: {why}")
+    return replace(run, quantities=quantities)
 
 
 def _now() -> datetime:
@@ -36,50 +34,43 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def table_of(records: Sequence[Record], ranks: dict[str, int]) -> pa.Table:
+def table_of(runs: Sequence[Run], ranks: dict[str, int]) -> pa.Table:
     """One row a run, with a column for each quantity in `ranks`: how many axes it has."""
     values: dict[str, list[Any]] = {
-        "run": [r.point.id for r in records],
-        "seed": [r.point.seed for r in records],
-        "status": [r.status for r in records],
-        "message": [r.message.encode(errors="backslashreplace").decode() for r in records],
-        "seconds": [r.seconds for r in records],
-        "program": [r.point.program for r in records],
-        "precision": [r.point.precision for r in records],
-        "date": [_now()] * len(records),
+        "run": [run.id for run in runs],
+        "seed": [run.seed for run in runs],
+        "status": [run.status for run in runs],
+        "message": [run.message.encode(errors="backslashreplace").decode() for run in runs],
+        "seconds": [run.seconds for run in runs],
+        "program": [run.program for run in runs],
+        "precision": [run.precision for run in runs],
+        "date": [_now()] * len(runs),
     }
     table = pa.table({name: pa.array(values[name], kind) for name, kind in FIXED.items()})
-    for axis in records[0].point.params:
-        table = table.append_column(
-            f"param.{axis}", pa.array([r.point.params[axis] for r in records])
-        )
+    for axis in runs[0].params:
+        table = table.append_column(f"param.{axis}", pa.array([run.params[axis] for run in runs]))
     for name, rank in sorted(ranks.items()):
-        own = [r.quantities[name].tolist() if name in r.quantities else None for r in records]
+        own = [run.quantities[name].tolist() if name in run.quantities else None for run in runs]
         table = table.append_column(name, pa.array(own, columns.kind(rank)))
     return table.replace_schema_metadata({"matsense.format": str(FORMAT)})
 
 
 def needed(names: Sequence[str]) -> list[str]:
-    """Those columns that `run_of` reads: a run's point knows the others."""
-    return [name for name in names if name in ("status", "message") or columns.is_quantity(name)]
+    """Those columns that `as_stored` reads: a run that is wanted knows the others."""
+    return [
+        name
+        for name in names
+        if name in ("status", "message", "seconds") or columns.is_quantity(name)
+    ]
 
 
-def run_of(point: Point, row: pa.Table) -> Run:
-    """The run of a point, read from its row."""
+def as_stored(run: Run, row: pa.Table) -> Run:
+    """A run that is wanted, with what its row tells."""
     quantities = {}
     for name in row.column_names:
         if columns.is_quantity(name):
             value = row[name][0].as_py()
             if value is not None:
                 quantities[name] = np.asarray(value, dtype=float)
-    return Run(
-        point.id,
-        point.sweep,
-        point.params,
-        point.seed,
-        row["status"][0].as_py(),
-        quantities,
-        row["message"][0].as_py(),
-        point.instance,
-        point.derived,
-    )
+    told = {name: row[name][0].as_py() for name in ("status", "message", "seconds")}
+    return replace(run, quantities=quantities, **told)

@@ -11,6 +11,7 @@ that are being written (`.<name>.tmp`) and those that are damaged (`_<name>.unre
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,8 +22,7 @@ from matsense.judging.runs import Run
 from sims.files import about, remove_abandoned, sync, write_whole
 from sims.storage import columns
 from sims.storage.parts import PART, Parts, check_format, checksum
-from sims.storage.rows import Record, fitting, needed, run_of, table_of
-from sims.study import Point
+from sims.storage.rows import as_stored, fitting, needed, table_of
 
 # A file that told the format of a store, where each part tells it now: other readers stumbled.
 FORMER_MARK = "store.json"
@@ -111,16 +111,16 @@ class Store:
                 ids.update(self._ids[part])
         return ids
 
-    def read(self, points: Iterable[Point]) -> list[Run]:
-        """The runs of these points, in their order; those not stored have status "missing".
+    def read(self, runs: Iterable[Run]) -> list[Run]:
+        """These runs as they are stored, in their order; those that are not have status "missing".
 
         Ids name programs, so that of what older code has left in the folder nothing is returned.
         A run that two sweeps at once have both stored is read once: the copies are equal. Of a run
         that failed and was tried again, the success counts.
         """
-        points = list(points)
-        wanted = {point.id: point for point in points}
-        found: dict[str, Run] = {}
+        runs = list(runs)
+        wanted = {run.id: run for run in runs}
+        stored: dict[str, Run] = {}
 
         def may_hold_some(part: Path) -> bool:
             own = self._ids.get(part)
@@ -133,28 +133,31 @@ class Store:
                 rows = [
                     row
                     for row, id in enumerate(ids)
-                    if id in wanted and (id not in found or found[id].status == "failed")
+                    if id in wanted and (id not in stored or stored[id].status == "failed")
                 ]
                 if rows:
                     table = self._parts.table(part, file, needed(file.schema_arrow.names), [group])
                     for row in rows if table.num_rows else ():
-                        found[ids[row]] = run_of(wanted[ids[row]], table.slice(row, 1))
-        return [found.get(point.id, point.missing) for point in points]
+                        stored[ids[row]] = as_stored(wanted[ids[row]], table.slice(row, 1))
+        return [
+            stored[run.id] if run.id in stored else replace(run, status="missing", quantities={})
+            for run in runs
+        ]
 
     def _ids_in(self, part: Path, file: pq.ParquetFile, groups: Sequence[int]) -> list[str]:
         found: list[str] = self._parts.table(part, file, ["run"], groups)["run"].to_pylist()
         return found
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, runs: Sequence[Run]) -> None:
         """Writes finished runs of one sweep as one part file: temporary file, fsync, rename.
 
         A run whose quantities are no numbers, or of another rank than its neighbours', has failed.
         """
-        if not records:
+        if not runs:
             return
-        sweep = records[0].point.sweep
+        sweep = runs[0].sweep
         own: dict[str, int] = {}
-        fitted = [fitting(record, own) for record in records]
+        fitted = [fitting(run, own) for run in runs]
         known = columns.ranks(self._schemas_of(self.root / f"sweep={sweep}").values())
         self.write_table(sweep, table_of(fitted, {**known, **own}))
         if set(own) - set(known):

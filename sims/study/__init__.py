@@ -20,7 +20,6 @@ from sims.figures.panels import against, along, by_hand, histogram, shares, trac
 from sims.study.model import (
     Axes,
     Params,
-    Point,
     Study,
     Sweep,
     digest,
@@ -30,15 +29,15 @@ from sims.study.model import (
     instance_key,
     named_by,
     names_of,
-    points,
+    runs_of,
     unnamed,
 )
 from sims.study.writing import paper, sweep
 
 __all__ = [
-    "Axes", "Params", "Point", "Study", "Sweep", "against", "along", "by_hand",
+    "Axes", "Params", "Study", "Sweep", "against", "along", "by_hand",
     "claim", "deviation", "digest", "exponent", "final", "first_passage", "given", "grid_of",
     "happened", "histogram", "id_of", "instance_id", "instance_key", "lasting", "law", "limit",
-    "load", "named_by", "names_of", "pace", "paper", "plateau", "points", "rate", "recorded",
-    "rise", "runs", "shares", "sweep", "trace", "traces", "unnamed",
+    "load", "named_by", "names_of", "pace", "paper", "plateau", "rate", "recorded",
+    "rise", "runs", "runs_of", "shares", "sweep", "trace", "traces", "unnamed",
 ]  # fmt: skip

@@ -169,68 +169,40 @@ class Study:
         return next(sweep for sweep in self.sweeps if sweep.name == name)
 
 
-@dataclass(frozen=True)
-class Point:
-    """One run to be: its id, where it stands in the grid, its seed, the id of its instance.
-
-    `program` names what computes it, `precision` says in which arithmetic.
-    """
-
-    id: str
-    sweep: str
-    params: Params
-    seed: int
-    instance: str = ""
-    program: str = ""
-    precision: str = ""
-    derived: Params = field(default_factory=dict)
-
-    @property
-    def missing(self) -> Run:
-        """The run as long as the store does not hold it."""
-        return Run(
-            self.id,
-            self.sweep,
-            self.params,
-            self.seed,
-            instance=self.instance,
-            derived=self.derived,
-        )
-
-
 def grid_of(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every combination of a sweep's axes."""
     for values in itertools.product(*sweep.axes.values()):
         yield dict(zip(sweep.axes, values, strict=True))
 
 
-def points(
+def runs_of(
     study_name: str,
     sweep: Sweep,
     seeds: int,
     precision: str,
     first: int = 0,
     names: Names | None = None,
-) -> list[Point]:
+) -> list[Run]:
     """The runs of a sweep's grid: every combination of its axes, for `seeds` seeds from `first` on.
 
-    The id hashes what the numbers depend on: parameters, seed, the key that is drawn from,
-    precision, and the program that computes them (`sims.identity.program`).
+    All are missing until they are computed, or found in a store. The id hashes what the numbers
+    depend on: parameters, seed, the key that is drawn from, precision, and the program that
+    computes them (`sims.identity.program`).
     """
     names = names or names_of(study_name)
     named = named_by(names, sweep, precision)
     out = []
-    for point in unnamed(study_name, sweep, seeds, first):
-        point = replace(point, program=named(point.params), precision=precision)
-        out.append(replace(point, id=id_of(study_name, sweep, point)))
+    for run in unnamed(study_name, sweep, seeds, first):
+        run = replace(run, program=named(run.params), precision=precision)
+        out.append(replace(run, id=id_of(study_name, sweep, run)))
     names.remember()
     return out
 
 
-def id_of(study_name: str, sweep: Sweep, point: Point) -> str:
+def id_of(study_name: str, sweep: Sweep, run: Run) -> str:
     """The id of a run whose program and precision are known."""
-    key = instance_key(study_name, sweep, point.params, point.seed).tolist()
-    own = [point.params, point.seed, key, point.precision, point.program]
+    key = instance_key(study_name, sweep, run.params, run.seed).tolist()
+    own = [run.params, run.seed, key, run.precision, run.program]
     return digest([study_name, sweep.name, *own])
 
 
@@ -254,14 +226,14 @@ def named_by(names: Names, sweep: Sweep, precision: str) -> Callable[[Params], s
     return named
 
 
-def unnamed(study_name: str, sweep: Sweep, seeds: int, first: int = 0) -> list[Point]:
+def unnamed(study_name: str, sweep: Sweep, seeds: int, first: int = 0) -> list[Run]:
     """The runs of a sweep's grid before anything is traced: without program, precision and id."""
     out = []
     for params in grid_of(sweep):
         derived = {name: size(**by_name(size, params)) for name, size in sweep.padded.items()}
         for seed in range(first, first + seeds):
             instance = instance_id(study_name, sweep, params, seed)
-            out.append(Point("", sweep.name, params, seed, instance, derived=derived))
+            out.append(Run("", sweep.name, params, seed, instance=instance, derived=derived))
     return out
 
 

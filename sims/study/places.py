@@ -6,19 +6,20 @@ block tells its workers the place.
 
 from pathlib import Path
 
-_FILES: dict[str, str] = {}
+# The file of each study that lies in one, as this process has been told.
+FILES: dict[str, str] = {}
 
 
 def register(study: str, file: str) -> None:
     """Notes where a study lies; raises RuntimeError if this process knows it from elsewhere."""
-    known = _FILES.setdefault(study, file)
+    known = FILES.setdefault(study, file)
     if known != file:
         raise RuntimeError(f"{study} was loaded from {known} here, not from {file}; start it anew")
 
 
 def file_of(study: str) -> str:
     """The absolute path of a study's file; "" for one of the catalogue."""
-    return _FILES.get(study, "")
+    return FILES.get(study, "")
 
 
 def module_of(study: str) -> str:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from rich.filesize import decimal
+
 from matsense.judging.expressions import Expression
-from sims.text.units import size
 from sims.text.words import WHOLE
 
 Value = int | float | str
@@ -160,7 +161,7 @@ class Fits:
         needed = 8 * self.entries(**values)
         if needed <= memory:
             return ""
-        return f"{self.what} would take {size(needed)}, and there are {size(memory)}"
+        return f"{self.what} would take {decimal(needed)}, and there are {decimal(round(memory))}"
 
 
 def as_rules(listed: Sequence["Rule | Fits | str"]) -> tuple[Rule | Fits, ...]:

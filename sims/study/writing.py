@@ -226,7 +226,7 @@ def _reading(sweep: str, claims: Sequence[Claim]) -> Claim | None:
 
 def _empty(sweeps: Sequence[Sweep], claims: Sequence[Claim]) -> list[str]:
     """Claims that select no run of the full grids, or a share that too few instances can decide."""
-    runs = {own.name: [p.missing for p in unnamed("", own, own.seeds)] for own in sweeps}
+    runs = {own.name: unnamed("", own, own.seeds) for own in sweeps}
     wrong = []
     for own in claims:
         if not isinstance(own.runs, Selection):

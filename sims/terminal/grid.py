@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsense.errors import InvalidInput, nearest
+from sims.running.memory import machine_bytes
 from sims.study import Study, Sweep
 from sims.study.ranges import Words
 from sims.terminal.request import TRIED, Request, Typed, closest
-from sims.text.units import machine_bytes
 from sims.text.words import NotANumber, number, shown, split, whole_number
 
 # Runs of one command: each takes about 1 kB, and 40 microseconds, before the first is computed.

@@ -24,6 +24,7 @@ MOST_JOBS, MOST_JOBS_A_CORE = 64, 4
 SEEDS, MOST_BYTES = 2**31, 2**53
 # The longest name of a file below a study's folder, about.
 LONG_NAME = Path("runs", "sweep=" + 40 * "x", 60 * "x")
+DEVICES = ("cpu", "gpu")
 RESULTS = (".json", ".csv", ".png", ".pdf")
 
 
@@ -84,11 +85,11 @@ def parser(description: str | None) -> Parser:
     p.add_argument("--memory", metavar="4G", help="bytes that all processes may need together")
     p.add_argument("--backend", metavar="NAME", help=f"{', '.join(BACKENDS)} (default: loky)")
     p.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="with --backend dask")
-    p.add_argument("--device", default="cpu", metavar="cpu|gpu", help="where the runs are computed")
+    p.add_argument("--device", default="cpu", choices=DEVICES, help="where the runs are computed")
     p.add_argument(
         "--operator-dtype",
         default="float64",
-        metavar="float64|float32",
+        choices=("float64", "float32"),
         help="measurement operators in float32, all else in float64",
     )
     p.add_argument("--out", type=folder, default=Path("figures"), metavar="DIR")
@@ -178,19 +179,8 @@ def check_memory(text: str | None) -> int | None:
     return int(size)
 
 
-def check_operator(dtype: str) -> str:
-    """The dtype of --operator-dtype."""
-    if dtype not in ("float64", "float32"):
-        raise InvalidInput(
-            f"--operator-dtype {dtype}", "it is float64 or float32", "give --operator-dtype float32"
-        )
-    return dtype
-
-
 def choose_device(kind: str, jobs: int) -> int:
-    """Points JAX (workers included) at a device; returns the jobs that it bears."""
-    if kind not in ("cpu", "gpu"):
-        raise InvalidInput(f"--device {kind}", "a device is cpu or gpu", "give --device cpu")
+    """Points JAX (workers included) at one of DEVICES; returns the jobs that it bears."""
     platforms = "cpu" if kind == "cpu" else "cuda,cpu"
     jax.config.update("jax_platforms", platforms)
     os.environ["JAX_PLATFORMS"] = platforms

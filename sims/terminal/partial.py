@@ -27,7 +27,7 @@ def answered(
 def _sample(name: str, sweep: Sweep) -> Iterator[Run]:
     """A run of each point of a sweep's own grids."""
     for grid in (sweep, sweep.with_axes(sweep.quick)):
-        yield from (point.missing for point in unnamed(name, grid, 1))
+        yield from unnamed(name, grid, 1)
 
 
 def _needs(claim: Claim, runs: Sequence[Run]) -> bool:

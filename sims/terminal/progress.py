@@ -42,7 +42,7 @@ class Progress:
             console=console,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=sum(b.runs for b in pending), end=math.nan)
+        self.task = self.bar.add_task("", total=sum(len(b.runs) for b in pending), end=math.nan)
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -58,7 +58,7 @@ class Progress:
         self.waiting.remove(block)
         self.seen.setdefault(block.shape, []).append(done.spent.total)
         end = time.perf_counter() + time_left(self.waiting, self.seen, self.jobs)
-        self.bar.update(self.task, advance=block.runs, end=end)
+        self.bar.update(self.task, advance=len(block.runs), end=end)
 
 
 def time_left(pending: Sequence[Block], finished: dict[Any, list[float]], jobs: int) -> float:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from matsense.fitting.estimate import Call
@@ -15,7 +16,6 @@ from sims.running.cost import Probe, expected
 from sims.study import Study
 from sims.text.escape import marked, visible
 from sims.text.notation import plain
-from sims.text.units import size
 
 STYLE = {Call.CONSISTENT: "green", Call.CONTRADICTED: "bold red", Call.INCONCLUSIVE: "yellow"}
 AS_IT_MUST = "contradicted, as it must be"
@@ -143,24 +143,24 @@ def print_cost(
     console: Console, packed: Sequence[Block], found: Sequence[Probe], wanted: int, jobs: int
 ) -> None:
     """What a dry run has to say: a row a sweep, and the time in all."""
-    to_run = sum(block.runs for block in packed)
+    to_run = sum(len(block.runs) for block in packed)
     console.print(what_is_to_run(wanted, to_run))
     table = Table(title="what it would cost", title_justify="left")
     for heading in ("sweep", "runs", "batches", "memory of a batch", "flops", "bytes", "time"):
         table.add_column(heading, justify="left" if heading == "sweep" else "right")
     seconds = 0.0
     by_shape = {probe.block.shape: probe for probe in found}
-    for sweep in dict.fromkeys(block.sweep for block in packed):
-        own = [by_shape[block.shape] for block in packed if block.sweep == sweep]
+    for sweep in dict.fromkeys(block.name for block in packed):
+        own = [by_shape[block.shape] for block in packed if block.name == sweep]
         time = expected(own, jobs)
         seconds += time
         table.add_row(
             sweep,
-            str(sum(block.runs for block in packed if block.sweep == sweep)),
+            str(sum(len(block.runs) for block in packed if block.name == sweep)),
             str(len(own)),
-            size(max(p.bytes for p in own)),
+            decimal(max(p.bytes for p in own)),
             f"{sum(p.work.flops for p in own):.2g}",
-            size(sum(p.work.moved for p in own)),
+            decimal(round(sum(p.work.moved for p in own))),
             f"{time:.3g} s",
         )
     console.print(table)

@@ -6,11 +6,12 @@ from difflib import SequenceMatcher
 from itertools import chain, product
 from typing import Any
 
+from rich.filesize import decimal
+
 from matsense.errors import InvalidInput
 from sims.running import shapes
 from sims.study import Axes, Study, Sweep
 from sims.study.ranges import Broken, Values, against, outside
-from sims.text.units import size
 from sims.text.words import shown
 
 # Values that a remedy is looked for among: so many, the nearest ones.
@@ -114,8 +115,8 @@ class Request:
                 why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 return Broken(beyond, f"no such arrays can be made ({why})")
             if needed > self.memory:
-                has = f"and there are {size(self.memory)}"
-                return Broken(beyond, f"an array would take {size(needed)}, {has}")
+                has = f"and there are {decimal(round(self.memory))}"
+                return Broken(beyond, f"an array would take {decimal(needed)}, {has}")
         return None
 
 

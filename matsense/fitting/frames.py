@@ -27,7 +27,7 @@ class Frame(NamedTuple):
     modes: Array  # (K, n, J) cosines of frequency 1..J on each window
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     """The windows that leave out 0, 1, 2, 3, 5 ... ticks or keep `smallest`, ... ticks; cached."""
     left_out = np.geomspace(1, n, int(np.log(n) / np.log(FRONT_RATIO)) + 2)

@@ -41,7 +41,11 @@ def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0
     power law needs 8 ticks and 1.5 sure decades of t + t0, an exponential 8 ticks and 3.5 nats;
     where both hold, the one with clearly smaller residuals on the later of their windows is taken.
     """
-    decay = prepare(t, y, start, resolution)
+    return law_of(prepare(t, y, start, resolution), resolution)
+
+
+def law_of(decay: Decay | Fit, resolution: float) -> Fit:
+    """The law of a trace made ready, see `fit`."""
     if isinstance(decay, Fit):
         return decay
     found = ended(_law(decay), decay)
@@ -83,7 +87,11 @@ def fit_locally(
     where the pace may go. A trace that stalls has the pace of its stall, about 0. No value for
     fewer than 8 ticks, or if the trace diverged.
     """
-    decay = prepare(t, y, start, resolution)
+    return pace_of(prepare(t, y, start, resolution))
+
+
+def pace_of(decay: Decay | Fit) -> Estimate:
+    """The local pace of a trace made ready, see `fit_locally`."""
     if isinstance(decay, Fit):
         if decay.law == "plateau":
             return Estimate(0.0, decay.se, decay.dof)

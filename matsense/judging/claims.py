@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from matsense.errors import InvalidInput
-from matsense.fitting import rates
 from matsense.fitting.estimate import Estimate, Sense
 from matsense.judging.conditions import Condition
 from matsense.judging.runs import Estimator, Number, Run
@@ -147,12 +146,7 @@ def local_rate(quantity: str, start: Number, resolution: float) -> Estimator:
     From half way between the first tick at or after `start` and the last one above `resolution`;
     see `matsense.fitting.rates.fit_locally`.
     """
-
-    def estimate(run: Run) -> Estimate:
-        t, y = run.quantities["t"], run.quantities[quantity]
-        return rates.fit_locally(t, y, start=start(run), resolution=resolution)
-
-    return estimate
+    return lambda run: run.pace(quantity, start(run), resolution)
 
 
 def final(quantity: str) -> Estimator:

@@ -36,24 +36,13 @@ def by_name(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str
     return {name: values[name] for name in asked_by(function) if name in values}
 
 
-def known(run: Run) -> Mapping[str, Any]:
-    """What a law may ask for: what the run recorded (a scalar as a number, a trace as an array),
-    its parameters and what is derived from them, its `seed`, and the `run` itself.
-    """
-    recorded = {
-        name: float(value) if np.ndim(value) == 0 else np.asarray(value)
-        for name, value in run.quantities.items()
-    }
-    return {**recorded, "seed": run.seed, "run": run, **run.derived, **run.params}
-
-
 @dataclass(frozen=True)
 class Law:
     """A function of a run that asks for what it needs by name, and the formula that it is.
 
     `formula` is LaTeX without its dollars, or plain words; `function` is an `Expression` or is
-    called with what its parameters name (`known`). A parameter whose default is a law stands for
-    the value of that law: `lambda steps, speed=SPEED: speed * steps >= 7`.
+    called with what its parameters name (`Run.known`). A parameter whose default is a law stands
+    for the value of that law: `lambda steps, speed=SPEED: speed * steps >= 7`.
     """
 
     formula: str
@@ -61,7 +50,7 @@ class Law:
 
     def __call__(self, run: Run) -> Any:
         """Its value for a run; raises KeyError or TypeError for a name that the run lacks."""
-        return self.at(known(run))
+        return self.at(run.known)
 
     def at(self, values: Mapping[str, Any]) -> Any:
         """Its value for named values; a number as a plain one, whatever library computed it."""

@@ -37,7 +37,7 @@ os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"
 
 
 # Bytes of compiled functions and tables that a module of tests may gather.
-MOST = 250e6
+MOST = 150e6
 
 
 def resident() -> int:

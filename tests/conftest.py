@@ -1,4 +1,4 @@
-"""Every test runs with shapes and types checked at each call of matsense; dtypes, ranks strict."""
+"""Every test runs with shapes and types checked at each call of our code; dtypes, ranks strict."""
 
 import ctypes
 import gc
@@ -16,8 +16,15 @@ import pyarrow as pa  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
+from tests import annotations  # noqa: E402, F401
+
+# Of sims all but what JAX traces, whose numbers are no floats then: studies, benches, identity.
+ROOMS = ("figures", "running", "storage", "study", "terminal", "text", "results", "sweep")
 # Before anything imports the packages: the hook rewrites them as they load.
-hook = install_import_hook(["matsense"], "beartype.beartype")
+hooks = [
+    install_import_hook("matsense", "beartype.beartype"),
+    install_import_hook([f"sims.{room}" for room in ROOMS], "tests.annotations.checked"),
+]
 
 import jax  # noqa: E402
 
@@ -33,7 +40,7 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
 
 # Bytes of compiled functions and tables that a module of tests may gather.
-MOST = 250e6
+MOST = 150e6
 
 
 def resident() -> int:

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from matsense.judging.judge import judge
 from matsense.judging.runs import Run
 from sims.figures.drawing import readings
 from sims.storage.verdicts import dump, rates_csv, verdict_json
+from sims.study import Study
 from sims.terminal import listing
 from sims.terminal.listing import markdown_table
 from sims.terminal.report import print_failures, print_table
@@ -80,7 +80,17 @@ CLAIMS = (
     claim("uncontrolled", control=None, control_of="", source="stated"),
     claim("recalled/wrong", target=lambda run: 4.0, source="recalled"),
 )
-STUDY: Any = SimpleNamespace(title="Toy", paper="nobody")
+
+
+def study_of(title: str = "Toy", paper: str = "nobody") -> Study:
+    law = fit(np.arange(40.0), np.exp(-np.arange(40.0)))
+    return Study(
+        title, paper, "", (), (), draw=lambda runs, verdicts: Figure(), fit=lambda run: law,
+        predicted=lambda run: -0.5,
+    )  # fmt: skip
+
+
+STUDY = study_of()
 
 
 def test_the_terminal_says_whence_a_claim_comes_and_what_its_control_is_worth() -> None:
@@ -140,7 +150,7 @@ HOSTILE = (
 
 def test_text_of_files_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     """Messages, names and titles on the terminal: each in one line, each sign as itself."""
-    study: Any = SimpleNamespace(title=HOSTILE, paper=HOSTILE)
+    study = study_of(HOSTILE, HOSTILE)
     asked: dict[str, Any] = dict.fromkeys(("statement", "plain", "measured", "control_of"), HOSTILE)
     given_up = given(HOSTILE, lambda: False)
     claims = [claim(HOSTILE, **asked), claim("c", **asked, hypotheses=(given_up,))]
@@ -163,15 +173,11 @@ def test_cells_of_csv_are_text_or_numbers() -> None:
         assert escape.cell(text) == "'" + text, text
     for text in ("-1.5", "-1.5e-07", "+3", "-.5", "-inf", "x=1", "", "a-b"):
         assert escape.cell(text) == text
-    study: Any = SimpleNamespace(
-        fit=lambda run: fit(np.arange(40.0), np.exp(-np.arange(40.0))),
-        predicted=lambda run: -0.5,
-    )
     runs = [
         Run("a", "=s", {"=x": -1.5, "y": "-1+1"}, 0, "failed", message=HOSTILE),
         Run("b", "s", {"=x": -2.5, "y": "z"}, 0, "ok"),
     ]
-    head, first, second = csv.reader(io.StringIO(rates_csv(study, runs, "-2")))
+    head, first, second = csv.reader(io.StringIO(rates_csv(STUDY, runs, "-2")))
     assert head[:4] == ["run", "sweep", "'=x", "y"]
     assert first[:4] == ["a", "'=s", "-1.5", "'-1+1"] and second[2] == "-2.5"
     assert first[-2] == "'" + escape.visible(HOSTILE)

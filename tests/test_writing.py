@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -247,10 +248,10 @@ def rejudged(judged: Path, tmp_path: Path, text: str) -> tuple[dict[str, dict], 
     In a process of its own, with the code of the worst claim.
     """
     mine.write(tmp_path, text, name="laws")
-    (tmp_path / "figures").symlink_to(judged / "figures")
+    shutil.copytree(judged / "figures", tmp_path / "figures")
     done = mine.sweep(tmp_path, "laws.py", *mine.QUICK, "--rejudge")
     assert (done.returncode, done.stderr) == (1, ""), done.stdout + done.stderr
-    folder = judged / "figures" / "laws"
+    folder = tmp_path / "figures" / "laws"
     found = json.loads((folder / "verdict.json").read_text())["claims"]
     return {c["claim"]: c for c in found}, done.stdout, (folder / "rates.csv").read_text()
 
@@ -270,7 +271,7 @@ def test_a_figure_or_a_law_of_rates_that_raises_costs_itself(judged: Path, tmp_p
     assert f"{said} (laws.py line {law}); for 4 runs, the first: {FIRST[4:]}" in out
     assert f"figure could not be drawn: ValueError: no [b] (laws.py line {figure})" in out
     assert rates.count(",exponential,") == 4
-    after = (judged / "figures" / "laws" / "figure.png").read_bytes()
+    after = (tmp_path / "figures" / "laws" / "figure.png").read_bytes()
     assert after[:4] == b"\x89PNG" and after != before
 
 

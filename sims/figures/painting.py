@@ -186,7 +186,7 @@ def _along(ax: Axes, panel: Section, found: Sequence[Series]) -> None:
         for slot, law in zip(lines, (*panel.laws, panel.bound), strict=True):
             if law is not None:
                 at, values = series.at_places(law, panel.place, heads)
-                slot.append([(_powers(list(at), panel.power), values)])
+                slot.append([(np.asarray(_powers(list(at), panel.power)), values)])
     _lines(ax, panel, lines)
     if panel.kind == "shares":
         ax.set_ylim(-0.03, 1.03)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from matsense.errors import nearest
 from matsense.judging.conditions import Selection
@@ -22,6 +22,7 @@ Axes = Any
 Painter = Callable[[Axes, list[Run], Sequence[Verdict]], None]
 
 
+@runtime_checkable
 class Panel(Protocol):
     """One panel of a study's figure."""
 

@@ -64,7 +64,7 @@ def _alike(a: tuple[float, ...], b: tuple[float, ...], logarithmic: bool) -> boo
     if logarithmic:
         a, b = (tuple(map(math.log, ends)) for ends in (a, b))
     whole = max(a[1], b[1]) - min(a[0], b[0])
-    return whole < 4 * min(a[1] - a[0], b[1] - b[0])
+    return bool(whole < 4 * min(a[1] - a[0], b[1] - b[0]))
 
 
 def words_of(claim: Claim, runs: Sequence[Run]) -> list[str]:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -41,6 +41,7 @@ KNOWN_CALLS = re.compile(
 )
 
 
+@runtime_checkable
 class Stages(Protocol):
     """What of a sweep makes its programs."""
 

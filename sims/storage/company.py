@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from typing import Self
 
 from matsense.judging.runs import Run
 from sims.files import is_at_work, temporary
@@ -40,7 +39,7 @@ class Company:
         self._longest = 0.0
         self._patient = True
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Company":
         with contextlib.suppress(OSError):
             self._store.root.mkdir(parents=True, exist_ok=True)
         return self

@@ -94,7 +94,7 @@ class Parts:
         return self._parsed(part, source[1])
 
     def _parsed(self, part: Path, content: bytes | None) -> pq.ParquetFile | None:
-        def parse() -> pq.ParquetFile:
+        def parse() -> Any:
             # Not read_table, which takes twice as long for a small file.
             return pq.ParquetFile(str(part) if content is None else pa.BufferReader(content))
 

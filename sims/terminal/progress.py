@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -44,7 +44,7 @@ class Progress:
         )
         self.task = self.bar.add_task("", total=sum(len(b.runs) for b in pending), end=math.nan)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         self.bar.start()
         return self
 

@@ -45,17 +45,9 @@ def beside_the_whole(found: Candidate, t: Array, z: Array, witness: Witness) -> 
         return witness
     phase = 2 * np.pi * PERIODS[:, None] * unit
     waves = np.stack([np.cos(phase), np.sin(phase), np.cos(2 * phase), np.sin(2 * phase)], 1)
-    factors = np.log(unit + FACTORS[:, None, None])
-    found_at = []
-    for beside in (waves, factors):
-        columns = np.concatenate(
-            [np.repeat(x[None], len(beside), 0), whitened(beside, whole, rho)], 1
-        )
-        inverse = np.linalg.pinv(columns @ columns.swapaxes(1, 2))
-        coefficients = (inverse @ (columns @ target)[:, :, None])[:, :, 0]
-        rest = target - (coefficients[:, None] @ columns)[:, 0]
-        found_at.append((-coefficients[:, 0], np.sqrt(fresh * inverse[:, 0, 0]), dot(rest, rest)))
-    rate, error, squares = (np.concatenate(of) for of in zip(*found_at, strict=True))
+    both = [along(x, target, whitened(w, whole, rho)) for w in (waves, factors(unit))]
+    rate, own, squares = (np.concatenate(of) for of in zip(*both, strict=True))
+    error = np.sqrt(fresh * own)
     likely = squares <= min(most, squares.min() + fresh * special.chdtri(1, 1 - LEVEL))
     if not likely.any():
         return witness
@@ -68,21 +60,39 @@ def beside_the_whole(found: Candidate, t: Array, z: Array, witness: Witness) -> 
 def stretch_beside(found: Candidate, t: Array, z: Array) -> float | None:
     """The b of an exp(-(t / tau)^b) that is all of a trace with noise, (n,) ticks of it.
 
-    The pace of such a law tends to 0 or to infinity. None if the exponential found fits better, or
-    no b does; or if its residuals are a curve, and no noise: how far such a pace may still go is
-    told by its drift (`matsense.fitting.pace`).
+    The pace of such a law tends to 0 or to infinity. None if no b fits all of it; if an exponential
+    does better, with a factor (t + tau)^-a or without; or if the residuals of the one found are a
+    curve, and no noise: how far such a pace may still go is told by its drift
+    (`matsense.fitting.pace`).
     """
     if curved(found.misfit):
         return None
     rho, fresh = memory(found.misfit)
-    whole = np.ones((1, len(t)))
+    whole, unit = np.ones((1, len(t))), t / t[-1]
     target = whitened(z, whole, rho)
-    x = whitened(t ** np.append(STRETCHES, 1.0)[:, None], whole, rho)
+    x = whitened(unit ** np.append(STRETCHES, 1.0)[:, None], whole, rho)
     squares = target @ target - (x @ target) ** 2 / dot(x, x)
     best = int(np.argmin(squares[:-1]))
     least = float(squares[best])
-    likely = least <= squares[-1] + fresh * special.chdtri(1, 1 - LEVEL)
+    other = along(x[-1:], target, whitened(factors(unit), whole, rho))[2].min()
+    likely = least <= min(squares[-1], other) + fresh * special.chdtri(1, 1 - LEVEL)
     return float(STRETCHES[best]) if likely and least <= HOLDS * fresh * len(t) else None
+
+
+def factors(unit: Array) -> Array:
+    """log (t + tau) for tau of `FACTORS`, ticks (n,) in parts of the horizon; (K, 1, n)."""
+    return np.log(unit + FACTORS[:, None, None])
+
+
+def along(x: Array, target: Array, others: Array) -> tuple[Array, Array, Array]:
+    """v of target = -v x + whatever of `others`, by least squares: v, its variance in units of the
+    noise's, the sum of squares; x (1, n), others (K, J, n), (K,) each.
+    """
+    columns = np.concatenate([np.repeat(x[None], len(others), 0), others], 1)
+    inverse = np.linalg.pinv(columns @ columns.swapaxes(1, 2))
+    coefficients = (inverse @ (columns @ target)[:, :, None])[:, :, 0]
+    rest = target - (coefficients[:, None] @ columns)[:, 0]
+    return -coefficients[:, 0], inverse[:, 0, 0], dot(rest, rest)
 
 
 def beside(x: Array, z: Array, shapes: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from matsense.problems import attention
 from matsense.problems.attention import Attention
 from matsense.references.attention import svm
 from matsense.theory import attention as theory
-from tests.test_attention_paths import as_run, claim_of, small
+from tests.test_attention_paths import claim_of, small
 
 
 def plain_loss(problem: Attention, W: jax.Array) -> jax.Array:
@@ -74,9 +74,9 @@ def test_a_first_step_separates_where_a_tiny_one_selects_the_best_tokens() -> No
 
 def test_the_study_tells_equal_scores_from_unequal_ones() -> None:
     runs = [
-        as_run(record)
+        run
         for equal in (0, 1)
-        for record in small("landscape", seeds=4, n=4, T=4, d=6, equal=equal, steps=200)
+        for run in small("landscape", seeds=4, n=4, T=4, d=6, equal=equal, steps=200)
     ]
     for name in ("global/landscape", "global/angle"):
         verdict = judge(claim_of(name), runs)

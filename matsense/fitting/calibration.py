@@ -141,6 +141,7 @@ def unknown_rows() -> list[Row]:
             ("sum of 2 to 5 close rates", draw.close_rates(s), usual),
             ("edge of a spectrum", draw.spectral_edge(s), usual),
             ("t^-a exp(-rate t)", draw.algebraic_factor(s), usual),
+            ("t^a exp(-rate t), a = 1 to 4", draw.algebraic_factor(s, (1.0, 4.0)), usual),
             ("false floor", draw.false_floor(s), usual),
             ("exponential", draw.exponential(s), strange),
             ("power 1", draw.power(1.0, s), strange),

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from matsense.fitting.estimate import Estimate
+from matsense.fitting.estimate import FAMILYWISE, Estimate
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.windows import Scan
 
@@ -15,6 +15,7 @@ Law = Literal["power", "exponential", "plateau", "neither"]
 LEAST_NATS = 3.5  # of decay, for an exponential
 STALLED_NATS = 7.0  # a decay that shows falls by this: waves may hide half of it
 
+MAY_BE_FLAT = "its rate may be 0"
 SHORT = f"stalls before {SMALLEST_WINDOW} ticks of decay"
 
 
@@ -65,11 +66,16 @@ class Fit:
             return Estimate(math.nan, reason=self._doubt)
         if self.stalled:
             return Estimate(math.nan, reason=f"flat from t = {self.stalls_at:.4g} on")
-        return Estimate(math.inf) if self.law == "exponential" else self.estimate
+        if self.law != "exponential":
+            return self.estimate
+        # What may have rate 0 may be a power law.
+        sure = self.interval(FAMILYWISE)[0] > 0
+        return Estimate(math.inf, reason="" if sure else MAY_BE_FLAT, below=0 if sure else math.inf)
 
     @property
     def as_rate(self) -> Estimate:
-        """The fit as a rate: 0 for a power law, whose rate tends to 0.
+        """The fit as a rate: that of a power law tends to 0, and what may yet cut it off is slower
+        than its pace at the end.
 
         Of a trace that is flat over the last L the rate is known to lie in [0, 7 / L]: a decay that
         shows must have fallen by `STALLED_NATS`. A deep floor that may be rounding leaves both
@@ -82,7 +88,11 @@ class Fit:
         if self.stalled:
             above = STALLED_NATS / self.flat if self.flat else math.inf
             return Estimate(0.0, self.se if self.law == "plateau" else 0.0, self.dof, above=above)
-        return Estimate(0.0) if self.law == "power" else self.estimate
+        if self.law != "power":
+            return self.estimate
+        # Whatever cuts the law off beyond the horizon is slower than the law is at its end.
+        ends = self.window[1] + self.shift
+        return Estimate(0.0, above=self.value / ends if math.isnan(self.floor) else 0.0)
 
     @property
     def _doubt(self) -> str:

@@ -336,13 +336,13 @@ def logarithm(
     return draw
 
 
-def algebraic_factor(spacing: Spacing) -> Draw:
-    """t^-a exp(-rate t), a = 1/2 to 3/2: the approach to the edge of a spectrum; 8 to 60 nats."""
+def algebraic_factor(spacing: Spacing, powers: tuple[float, float] = (-1.5, -0.5)) -> Draw:
+    """(1 + t / tau)^a exp(-rate t), 8 to 60 nats; a = -3/2: a spectrum's edge, a > 0: momentum."""
 
     def draw(g: Generator) -> Drawn:
         t = ticks(spacing)
         rate = g.uniform(8.0, 60.0) / t[-1]
-        y = np.exp(-rate * t) * (1 + t / log_uniform(g, 10.0, 300.0)) ** -g.uniform(0.5, 1.5)
+        y = np.exp(-rate * t) * (1 + t / log_uniform(g, 10.0, 300.0)) ** g.uniform(*powers)
         return Drawn(t, y, rate, math.inf)
 
     return draw

@@ -148,6 +148,7 @@ def test_bad_input_is_one_line(words: list[str], remedy: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_breakdown_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cold, compiled before, all stored: the third call runs nothing."""
     tree = toy.tree(tmp_path)

@@ -14,6 +14,8 @@ from sims.running import cluster
 from sims.running.distributed_logging import hushed
 from tests import children, toy
 
+pytestmark = pytest.mark.slow
+
 CALM = ["--no-dashboard"]
 
 

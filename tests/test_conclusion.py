@@ -43,6 +43,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
+@pytest.mark.slow
 def test_two_conclusions_at_once_leave_one_whole(tree: Path) -> None:
     """Of other grids; whichever is last. Each grid has its own digest, and always the same."""
     folder = tree / "figures" / "toy"
@@ -126,6 +127,7 @@ def test_a_disk_that_is_full_leaves_the_old_conclusion(
     }
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_files_is_seen_and_mended(tree: Path) -> None:
     folder = tree / "figures" / "toy"
     words = ["toy", "--rejudge", "--seeds"]

@@ -90,6 +90,7 @@ def big(tree: Path) -> None:
     study.write_text(text.replace("instances_wide=1", "instances_wide=10"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads memory in /proc")
 def test_the_peak_stays_within_memory(tmp_path: Path) -> None:
     tree = toy.tree(tmp_path)

@@ -15,6 +15,8 @@ import pytest
 
 from tests import children, toy
 
+pytestmark = pytest.mark.slow
+
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads tables in /proc")
 RESULTS = ("verdict.json", "rates.csv")
 

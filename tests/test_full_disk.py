@@ -9,6 +9,8 @@ import pytest
 
 from tests import children, toy
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["toy", "--seeds", "20", "--jobs", "2", "--out", "disk"]
 
 

@@ -138,6 +138,7 @@ importlib.metadata.version = of_others
 """
 
 
+@pytest.mark.slow
 def test_no_semaphores_and_not_installed(tree: Path, tmp_path: Path) -> None:
     """As where /dev/shm cannot be used: one process, one notice; a clone without `pip install`,
     called from another folder.

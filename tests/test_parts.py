@@ -318,6 +318,7 @@ def test_a_disk_that_cannot_sync_folders_is_said_once(
         store.write([finished(5)])
 
 
+@pytest.mark.slow
 def test_commands_that_only_read_leave_the_store_as_it_is(tmp_path: Path) -> None:
     """A damaged part, one that was set aside and is whole, and a killed command's file."""
     tree = toy.tree(tmp_path / "tree")

@@ -115,6 +115,7 @@ def test_a_block_keeps_its_operator_in_the_dtype_that_is_asked_for() -> None:
     assert set(seen) == {np.dtype("float64"), np.dtype("float32")}
 
 
+@pytest.mark.slow
 def test_the_command_states_it_everywhere(tmp_path: Path) -> None:
     tree = toy.tree(tmp_path)
     study = tree / "sims" / "studies" / "toy.py"

@@ -91,6 +91,7 @@ def test_batches_that_a_memory_limit_has_narrowed_are_not_shared() -> None:
         check_batches(load(STUDY), narrow)
 
 
+@pytest.mark.slow
 def test_shares_of_two_folders_are_the_study_when_they_lie_in_one(tmp_path: Path) -> None:
     """The second share lies elsewhere, where half of the seeds are stored already."""
     tree = toy.tree(tmp_path)

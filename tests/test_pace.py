@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import frame
 from matsense.fitting.pace import (
     FEW,
-    SPREADS,
     UNSETTLED,
     Scatter,
     change_at_the_end,
@@ -189,12 +189,12 @@ def test_a_pure_line_has_settled():
 
 @pytest.mark.parametrize("weight", [0.25, 1.0])
 def test_two_deviations_reach_the_slower_of_two_rates(weight):
-    """At one moment: mean less `SPREADS` deviations, while the slower has a fifth or more."""
+    """At one moment: mean less `tuned.SPREADS` deviations, while the slower has a fifth or more."""
     _, mean, variance = two_rates(np.zeros(1), 1.0, 1.5, weight)
-    assert mean[0] - SPREADS * math.sqrt(variance[0]) <= 1.0
+    assert mean[0] - tuned.SPREADS * math.sqrt(variance[0]) <= 1.0
     # A share of a tenth is too small: the bound is one for rates that have begun to separate.
     _, mean, variance = two_rates(np.zeros(1), 1.0, 1.5, 9.0)
-    assert mean[0] - SPREADS * math.sqrt(variance[0]) > 1.0
+    assert mean[0] - tuned.SPREADS * math.sqrt(variance[0]) > 1.0
 
 
 def history(t, z):

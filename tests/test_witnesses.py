@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from matsense.fitting import tuned
 from matsense.fitting.calibration import FAMILYWISE
 from matsense.fitting.estimate import Call, decide
-from matsense.fitting.rates import GUESSED, ROUNDING, Fit, fit, fit_locally
+from matsense.fitting.rates import Fit, fit, fit_locally
 from matsense.judging.claims import local_rate
 from matsense.judging.runs import Run
 
@@ -110,8 +111,8 @@ def test_the_rounding_of_a_squared_error_is_no_stall():
 
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
 def test_rounding_is_told_from_the_scale_of_the_run(unit):
-    below = unit * (np.exp(-0.4 * STEPS) + 0.1 * ROUNDING)
-    above = unit * (np.exp(-0.4 * STEPS) + 10 * ROUNDING)
+    below = unit * (np.exp(-0.4 * STEPS) + 0.1 * tuned.ROUNDING)
+    above = unit * (np.exp(-0.4 * STEPS) + 10 * tuned.ROUNDING)
     assert fit(STEPS, below).rounding and not fit(STEPS, above).rounding
     assert fit(STEPS, above).stalled
 
@@ -123,7 +124,7 @@ def test_a_floor_some_way_above_the_stated_resolution_is_rounding():
     assert ten_above.rounding and not ten_above.stalled
     assert ten_above.as_rate.value == pytest.approx(0.2, rel=1e-3)
     # A guess that is wrong by more than the factor allowed is no help.
-    assert fit(STEPS, y, resolution=1e-14 / GUESSED).stalled
+    assert fit(STEPS, y, resolution=1e-14 / tuned.GUESSED).stalled
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0])

@@ -4,18 +4,12 @@ import math
 
 import numpy as np
 
-from matsense.fitting.fits import LEAST_NATS, SHORT, Candidate, Decay, Fit, Law, refused
+from matsense.fitting import tuned
+from matsense.fitting.fits import SHORT, Candidate, Decay, Fit, Law, refused
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.residuals import jitter
 from matsense.fitting.windows import Scan, half_width, scan_line, scan_power_floor, solve
 
-LEAST_DECADES = 1.5  # of t + t0, for a power law
-CLEAR = 2.0  # ticks above this many floors give the first guess of a law fitted with its floor
-UNSEEN = 0.33  # a fitted floor with a relative error above this is none
-EVIDENCE = 10.0  # gap between sums of squares, in noise variances, that settles a choice
-LEAST_PART = 1 / 4  # of the decay that the window of an exponential holds
-CURVED = 1.5  # the rate of an exponential may not change by more than this over its window
-QUIETER = 3.0  # a law this many times quieter than its floor is not fitted together with it
 RESOLUTION = 1e-9  # relative error that no fit in double precision undercuts
 
 
@@ -26,7 +20,7 @@ def best_power(decay: Decay, curve: Scan, other: Fit | None) -> Candidate:
         # A floor far noisier than the law (rounding) would drown the law in a joint fit; and an
         # exponential that already explains the decay leaves nothing to look for.
         if (other is not None and other.law == "exponential" and plain.fit.law == "neither") or (
-            jitter(decay.z[decay.end :]) > QUIETER * jitter(decay.above) + 1e-6
+            jitter(decay.z[decay.end :]) > tuned.QUIETER * jitter(decay.above) + 1e-6
         ):
             return plain
         return power_through_floor(decay, decay.floor)
@@ -37,12 +31,12 @@ def best_power(decay: Decay, curve: Scan, other: Fit | None) -> Candidate:
     elif not floor_suspected(decay, curve, plain):
         return plain
     through = power_through_floor(decay, 0.7 * math.exp(decay.z[-1]))
-    return plain if through.floor_doubt > UNSEEN and through.fit.law == "power" else through
+    return plain if through.floor_doubt > tuned.NO_FLOOR and through.fit.law == "power" else through
 
 
 def power_through_floor(decay: Decay, floor: float) -> Candidate:
     """Law and floor fitted together, from a first guess of the floor."""
-    return choose_power(decay, scan_power_floor(decay.t, decay.z, floor, CLEAR))
+    return choose_power(decay, scan_power_floor(decay.t, decay.z, floor, tuned.CLEAR))
 
 
 def floor_suspected(decay: Decay, curve: Scan, plain: Candidate) -> bool:
@@ -64,7 +58,7 @@ def floor_suspected(decay: Decay, curve: Scan, plain: Candidate) -> bool:
     rise = (d / d[:, -1:]) ** -np.clip(curve.value[js, None], 0, 20)
     columns = np.stack([np.ones_like(d), np.log(d), d, rise], 2)
     s = solve(curve.misfit[js], columns, some, remembers=False)
-    seen = s.coefficients[:, 3] > math.sqrt(EVIDENCE) * s.se[:, 3]
+    seen = s.coefficients[:, 3] > math.sqrt(tuned.EVIDENCE) * s.se[:, 3]
     return bool((seen & (s.variance < 2 * plain.variance)).any())
 
 
@@ -76,10 +70,11 @@ def choose_power(decay: Decay, scan: Scan) -> Candidate:
     early = decay.t[scan.frame.starts + 1] - scan.first
     scale = scan.scale * np.exp(np.minimum(2 * scan.doubt, 50.0))
     sure = np.log10(np.maximum(scale + lag, scale + early) / (scale + early))
-    long = sure >= LEAST_DECADES
+    long = sure >= tuned.LEAST_DECADES
     if not long.any():
         return refused(
-            f"only {sure.max():.1f} decades of t + t0 are sure, a power law needs {LEAST_DECADES}",
+            f"only {sure.max():.1f} decades of t + t0 are sure, "
+            f"a power law needs {tuned.LEAST_DECADES}",
             decay,
         )
     k = int(np.argmin(np.where(long, preference(scan), np.inf)))
@@ -96,12 +91,15 @@ def best_exponential(decay: Decay, curve: Scan) -> Candidate:
     lag = scan.last - scan.first
     nats = scan.value * lag
     # A short last part of a decay may lie between two waves, or on a pace that drifts.
-    long = nats >= max(LEAST_NATS, LEAST_PART * float(decay.above.max() - decay.above[-1]))
+    long = nats >= max(
+        tuned.LEAST_NATS, tuned.LEAST_PART * float(decay.above.max() - decay.above[-1])
+    )
     # A power law's rate falls by (t_end + t0) / (t_a + t0) over the window.
-    straight = 1 + lag / (curve.scale * np.exp(np.minimum(2 * curve.doubt, 50.0))) <= CURVED
+    straight = 1 + lag / (curve.scale * np.exp(np.minimum(2 * curve.doubt, 50.0))) <= tuned.CURVED
     if not long.any():
         return refused(
-            f"only {max(nats.max(), 0):.1f} nats of decay, an exponential needs {LEAST_NATS}", decay
+            f"only {max(nats.max(), 0):.1f} nats of decay, an exponential needs {tuned.LEAST_NATS}",
+            decay,
         )
     if not (long & straight).any():
         return refused("its decay slows down as no exponential does", decay)

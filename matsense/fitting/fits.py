@@ -6,14 +6,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from matsense.fitting import tuned
 from matsense.fitting.estimate import FAMILYWISE, Estimate
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.windows import Scan
 
 Law = Literal["power", "exponential", "plateau", "neither"]
 
-LEAST_NATS = 3.5  # of decay, for an exponential
-STALLED_NATS = 7.0  # a decay that shows falls by this: waves may hide half of it
 
 MAY_BE_FLAT = "its rate may be 0"
 SHORT = f"stalls before {SMALLEST_WINDOW} ticks of decay"
@@ -86,7 +85,7 @@ class Fit:
                 return Estimate(math.nan, reason=self._doubt)
             return self.estimate._replace(below=max(self.value, self.below), reason=self._doubt)
         if self.stalled:
-            above = STALLED_NATS / self.flat if self.flat else math.inf
+            above = tuned.STALLED_NATS / self.flat if self.flat else math.inf
             return Estimate(0.0, self.se if self.law == "plateau" else 0.0, self.dof, above=above)
         if self.law != "power":
             return self.estimate

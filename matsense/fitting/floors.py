@@ -2,17 +2,10 @@
 
 import numpy as np
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.residuals import jitter
 from matsense.fitting.windows import half_width, scan_line
-
-LEAST_STALL = 5  # ticks that make a floor
-FLAT = 0.02  # |d log y / d log t| below this is flat even where it is seen not to be zero
-OUTLYING = 8.0  # prediction errors by which a handful of last ticks must miss to be a floor
-BREAK = 4.0  # the decay before a floor is this many times what the floor may still hide
-LEVEL = 5.0  # standard errors of independent noise by which both ends of a flat trace may differ
-EVEN = 0.1  # and nats
-HIDDEN = 2.0  # nats: a whole trace that may, within its error, fall by more is not flat
 
 
 def find_stall(t: Array, z: Array) -> int | None:
@@ -23,9 +16,9 @@ def find_stall(t: Array, z: Array) -> int | None:
     has no such break, so the rule needs to know none.
     """
     x = np.log(np.where(t > 0, t, t[t > 0][0] / 2))
-    s = scan_line(x, z, smallest=LEAST_STALL, remembers=False)
+    s = scan_line(x, z, smallest=tuned.LEAST_STALL, remembers=False)
     half = half_width(s)
-    flat = (np.abs(s.value) < half) | (np.abs(s.value) + half < FLAT)
+    flat = (np.abs(s.value) < half) | (np.abs(s.value) + half < tuned.FLAT)
     span = x[-1] - s.first
     hidden = (np.abs(s.value) + half) * span
     for k in np.flatnonzero(flat):
@@ -34,14 +27,14 @@ def find_stall(t: Array, z: Array) -> int | None:
         if before == 0:
             # Nothing as long came before: either it is the whole trace or a decay of a few ticks.
             whole = a == 0 or span[k] > 0.5 * (x[-1] - x[0])
-            if whole and hidden[k] < HIDDEN and level(z[a:]):
+            if whole and hidden[k] < tuned.HIDDEN and level(z[a:]):
                 return a
             if a < 2:
                 continue
-        before = max(min(before, a - LEAST_STALL), 0)
+        before = max(min(before, a - tuned.LEAST_STALL), 0)
         xb = x[before : a + 1] - x[before : a + 1].mean()
         fall = -float(xb @ z[before : a + 1] / (xb @ xb)) * span[k]
-        if fall > BREAK * hidden[k]:
+        if fall > tuned.STEEPER * hidden[k]:
             return a
     return short_stall(t, x, z)
 
@@ -51,11 +44,11 @@ def level(z: Array) -> bool:
 
     A slow decay without noise is not flat. Scatter is told by second
     differences, to which a decay is straight; noise that remembers may make the means differ by
-    `LEVEL` times what independent noise would.
+    `LEVELLED` times what independent noise would.
     """
     third = max(len(z) // 3, 1)
     apart = abs(float(z[:third].mean() - z[-third:].mean()))
-    return apart <= EVEN + LEVEL * jitter(z) * float(np.sqrt(2 / third))
+    return apart <= tuned.EVEN + tuned.LEVELLED * jitter(z) * float(np.sqrt(2 / third))
 
 
 def short_stall(t: Array, x: Array, z: Array) -> int | None:
@@ -78,7 +71,7 @@ def short_stall(t: Array, x: Array, z: Array) -> int | None:
             b = inverse @ z[before]
             noise = ((z[before] - A @ b) ** 2).sum() / (SMALLEST_WINDOW - 3)
             error = np.sqrt(noise * (1 + ((ahead @ inverse) ** 2).sum(1)))
-            above = z[a:] - ahead @ b - OUTLYING * error
+            above = z[a:] - ahead @ b - tuned.OUTLYING * error
             if b[1] < 0 and above.min() > 0.02 and above.max() > 0.3:
                 return a
     return None

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matsense.fitting import tuned
+
 Array = NDArray[np.float64]
 
 SMALLEST_WINDOW = 8
-WINDOW_RATIO = 1.2  # candidate windows shrink by this factor: fine enough where they are short,
-FRONT_RATIO = 1.6  # and the ticks left out grow by this one: fine enough where most are kept
 MOST_MODES = 16
 
 
@@ -30,8 +30,8 @@ class Frame(NamedTuple):
 @lru_cache(maxsize=64)
 def frame(n: int, smallest: int = SMALLEST_WINDOW) -> Frame:
     """The windows that leave out 0, 1, 2, 3, 5 ... ticks or keep `smallest`, ... ticks; cached."""
-    left_out = np.geomspace(1, n, int(np.log(n) / np.log(FRONT_RATIO)) + 2)
-    kept = np.geomspace(smallest, n, int(np.log(n / smallest) / np.log(WINDOW_RATIO)) + 2)
+    left_out = np.geomspace(1, n, int(np.log(n) / np.log(tuned.FRONT_RATIO)) + 2)
+    kept = np.geomspace(smallest, n, int(np.log(n / smallest) / np.log(tuned.WINDOW_RATIO)) + 2)
     starts = np.unique(np.concatenate([[0], left_out, n - kept]).astype(np.intp))
     starts = starts[starts <= n - smallest]
     i = np.arange(n)

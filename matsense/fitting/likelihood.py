@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import Array
-from matsense.fitting.residuals import CURVE
-
-HOLDS = 1.2  # a law holds on every window on which its residuals are at most so much larger
 
 
 def memory(e: Array) -> tuple[float, float]:
@@ -27,7 +25,7 @@ def memory(e: Array) -> tuple[float, float]:
 def curved(e: Array) -> bool:
     """Whether residuals (n,) are a curve."""
     bend = np.diff(e, 2)
-    return bool(bend @ bend < CURVE * (e @ e))
+    return bool(bend @ bend < tuned.CURVE * (e @ e))
 
 
 def whitened(v: Array, levels: Array, rho: float) -> Array:

@@ -14,8 +14,7 @@ edge, or a logarithm beside a power law) leaves v = v_inf + a / u, sqrt(a) devia
 them are charged. Where the pace falls by the same share again and again, no number is a bound, and
 the law is refused. What cannot be known stays unknown: a slower term that has yet to show.
 
-The constants were settled on seeds 0 to 6 of `matsense.fitting.calibration`;
-figures/calibration.txt is seed 43.
+Its numbers stand in `matsense.fitting.tuned`.
 """
 
 import math
@@ -24,29 +23,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import Array
 from matsense.fitting.residuals import lowest_mode
 
-SPREADS = 2.0  # deviations of the living rates by which the limit may lie below the pace
-SEEN = 3.0  # standard errors that make a drift a fact
-HINTED = 2.2  # and that raise the question whether it ends
-SUDDEN = 4.5  # and a change over a few last ticks, of which there are many to look at
-BREAK = 0.3  # a change of pace by this much over the last ticks is no drift
-NEGLIGIBLE = 2e-3  # a drift, relative to the pace, that need not be explained
-LOOSE = 0.3  # a drift that may be larger, relative to the pace, leaves open what it tends to
-SMALL = 0.05  # a fall of the pace over a stretch, relative to it, that may go on for
-AHEAD = 10.0  # so many stretches more: doublings of t, a thousand times the horizon
-WAVE = 0.02  # a pace that goes up and down by more is none,
-WAVED = 2.5  # seen by so many standard errors both ways
-UNSEEN = 0.12  # standard errors of the drift that are charged where none is seen
 UNSETTLED = "its pace"  # how every reason begins
-SURE = 1.5  # standard errors by which ratios of drifts are held to be worse than they look
-RESTED = 0.3  # share of what a drift would have done in the window, below which it has died
-ALIKE = 0.12  # shares of the pace that differ by less than this are the same
-TURNED = 0.4  # share of an earlier drift that a later one of the other sign may have
-WANDERS = 0.15  # nats of a random walk over a window on which a power law cannot be told
-PART = 0.8  # by which parts of a window shrink towards its end
-QUIET = 0.5  # of a window: the least part of it that may tell that a fall has died
 FEW = 4  # ticks of the smallest stretch
 
 
@@ -70,7 +51,7 @@ class Scatter(NamedTuple):
 
     def wanders(self, ticks: int) -> bool:
         """Whether noise that remembers may have carried the trace as far as a bend of its law."""
-        return self.rho > 0.85 and math.sqrt(self.innovation * ticks) > WANDERS
+        return self.rho > 0.85 and math.sqrt(self.innovation * ticks) > tuned.WANDERS
 
 
 class Slopes(NamedTuple):
@@ -115,14 +96,14 @@ def examine(
     if reason:
         return Witness(reason=reason)
     if not drifts:
-        return Witness(AHEAD * endless)
+        return Witness(tuned.AHEAD * endless)
     below, above = reach(u[start:], z[start:], scatter, pace, unseen)
     if unseen:
         rest = settling(history, steady)
         limit = float(history.value[-1]) - rest
         below = max(below, (pace - limit) * (rest > 0))
         above = max(above, (limit - pace) * (rest < 0))
-    return Witness(max(below, AHEAD * endless), above)
+    return Witness(max(below, tuned.AHEAD * endless), above)
 
 
 def settling(history: Slopes, steady: float) -> float:
@@ -133,9 +114,9 @@ def settling(history: Slopes, steady: float) -> float:
     """
     fall = -np.diff(history.value)[-2:]
     error = np.sqrt(history.variance[1:] + history.variance[:-1])[-2:]
-    if not (np.abs(fall) > SEEN * error).all() or fall[0] * fall[1] < 0:
+    if not (np.abs(fall) > tuned.SEEN * error).all() or fall[0] * fall[1] < 0:
         return 0.0
-    q = min((abs(fall[1]) + SURE * error[1]) / (abs(fall[0]) - SURE * error[0]), steady)
+    q = min((abs(fall[1]) + tuned.SURE * error[1]) / (abs(fall[0]) - tuned.SURE * error[0]), steady)
     return float(fall[1] * q / (1 - q))
 
 
@@ -151,18 +132,20 @@ def reach(u: Array, z: Array, scatter: Scatter, pace: float, unseen: bool) -> tu
     while m >= 2 * FEW or m == n:
         fall, error = curvature(u[-m:], z[-m:], scatter)
         own = float(slopes(u, z, np.array([u[-m], u[-1]]), scatter).value[0])
-        seen = abs(fall) > SEEN * error
+        seen = abs(fall) > tuned.SEEN * error
         # What noise may hide is charged as a fall: a rise must be seen.
         rises = seen and fall < 0
-        charged = fall if rises else max(fall, 0.0) + UNSEEN * error if unseen else fall * seen
-        lower = pace - own + SPREADS * math.sqrt(max(charged, 0.0))
+        charged = (
+            fall if rises else max(fall, 0.0) + tuned.UNSEEN * error if unseen else fall * seen
+        )
+        lower = pace - own + tuned.SPREADS * math.sqrt(max(charged, 0.0))
         if m == n:
-            below, above = lower, SPREADS * math.sqrt(max(-charged, 0.0))
+            below, above = lower, tuned.SPREADS * math.sqrt(max(-charged, 0.0))
         elif seen and fall > 0:
             below = lower
-        elif unseen and m >= QUIET * n:
+        elif unseen and m >= tuned.QUIET * n:
             below = min(below, lower)
-        m = int(PART * m)
+        m = int(tuned.PART * m)
     return max(below, 0.0), above
 
 
@@ -214,8 +197,8 @@ def change_at_the_end(u: Array, z: Array, scatter: Scatter) -> str:
         cut = u[n - m - 1]
         both = slopes(u, z, np.array([u[0], cut, u[-1]]), scatter)
         change = both.value[1] - both.value[0]
-        if abs(change) > SUDDEN * math.sqrt(both.variance.sum()) and (
-            abs(change) > BREAK * abs(both.value[0])
+        if abs(change) > tuned.SUDDEN * math.sqrt(both.variance.sum()) and (
+            abs(change) > tuned.BREAK * abs(both.value[0])
         ):
             return (
                 f"{UNSETTLED} changes over its last {m} ticks, from {both.value[0]:.3g} to "
@@ -229,7 +212,9 @@ def wavers(u: Array, z: Array, scatter: Scatter, pace: float) -> bool:
     for parts in (3, 4):
         cut = slopes(u, z, np.linspace(u[0], u[-1], parts + 1), scatter)
         fall, error = -np.diff(cut.value), np.sqrt(cut.variance[1:] + cut.variance[:-1])
-        fall = np.where(np.abs(fall) > np.maximum(WAVED * error, WAVE * pace), fall, 0.0)
+        fall = np.where(
+            np.abs(fall) > np.maximum(tuned.WAVED * error, tuned.WAVE * pace), fall, 0.0
+        )
         if fall.min() < 0 < fall.max():
             return True
     return False
@@ -261,7 +246,7 @@ def rested(u: Array, z: Array, scatter: Scatter, history: Slopes, stretches: Arr
     doubling = bool(np.isclose(stretches[-1], 2 * stretches[-2]))
     passed = math.log2(last / first) if doubling else (last - first) / np.diff(stretches)[-1]
     moved = abs(float(half.value[1] - half.value[0])) + 2 * math.sqrt(half.variance.sum())
-    return bool(moved < RESTED * drift * passed)
+    return bool(moved < tuned.RESTED * drift * passed)
 
 
 def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
@@ -277,20 +262,20 @@ def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
     told = np.isfinite(fall)
     told_at = np.flatnonzero(told)
     fall, error = fall[told], error[told]
-    if len(fall) < 2 or np.abs(fall[-2:]).max() < NEGLIGIBLE * pace:
+    if len(fall) < 2 or np.abs(fall[-2:]).max() < tuned.NEGLIGIBLE * pace:
         return "", 0.0
     last, before = fall[-1], fall[-2]
-    seen = np.abs(fall) > HINTED * error
-    unknown = 2 * error[-1] > LOOSE * pace
-    if unknown or (not seen[-1] and abs(last) + 2 * error[-1] > LOOSE * pace):
+    seen = np.abs(fall) > tuned.HINTED * error
+    unknown = 2 * error[-1] > tuned.LOOSE * pace
+    if unknown or (not seen[-1] and abs(last) + 2 * error[-1] > tuned.LOOSE * pace):
         known = 100 * (abs(last) + 2 * error[-1]) / pace
         return f"{UNSETTLED} is steady to {known:.2g}% only", 0.0
-    jointly = abs(last + before) > HINTED * math.hypot(error[-1], error[-2])
+    jointly = abs(last + before) > tuned.HINTED * math.hypot(error[-1], error[-2])
     if not (seen[-1] or seen[-2] or jointly):
         return "", 0.0
-    largest, smallest = abs(last) + SURE * error[-1], abs(last) - SURE * error[-1]
-    least, most = abs(before) - SURE * error[-2], abs(before) + SURE * error[-2]
-    turned = seen[-1] and seen[-2] and last * before < 0 and abs(last) > TURNED * abs(before)
+    largest, smallest = abs(last) + tuned.SURE * error[-1], abs(last) - tuned.SURE * error[-1]
+    least, most = abs(before) - tuned.SURE * error[-2], abs(before) + tuned.SURE * error[-2]
+    turned = seen[-1] and seen[-2] and last * before < 0 and abs(last) > tuned.TURNED * abs(before)
     if largest < steady * least and not turned:
         return "", 0.0
     if seen[-1] and seen[-2] and last * before < 0:
@@ -298,11 +283,11 @@ def unsettled(history: Slopes, pace: float, steady: float) -> tuple[str, float]:
     if last > 0 and seen[-1] and before > -2 * error[-2]:
         # exp(-t^b) falls by the same share of its pace from stretch to stretch.
         share = history.value[told_at[-1]] / history.value[told_at[-1] + 1]
-        if largest * share < (1 - ALIKE) * least:
+        if largest * share < (1 - tuned.ALIKE) * least:
             return "", 0.0
-        if smallest * share > (1 + ALIKE) * most:
-            return "", pace / AHEAD  # by a growing share: it may fall to 0
-    if 0 < last < SMALL * pace and before > 0:
+        if smallest * share > (1 + tuned.ALIKE) * most:
+            return "", pace / tuned.AHEAD  # by a growing share: it may fall to 0
+    if 0 < last < tuned.SMALL * pace and before > 0:
         return "", float(last)
     way, change = "falls" if last + before > 0 else "rises", 100 * abs(last) / pace
     text = f"{UNSETTLED} still {way}, by {change:.2g}% over its last stretch, with no end in sight"

@@ -14,22 +14,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from matsense.fitting.choice import EVIDENCE, best_exponential, best_power, power_through_floor
+from matsense.fitting import tuned
+from matsense.fitting.choice import best_exponential, best_power, power_through_floor
 from matsense.fitting.estimate import Estimate
-from matsense.fitting.fits import LEAST_NATS, SHORT, Decay, Fit, Law, refused
-from matsense.fitting.floors import LEAST_STALL, find_stall
+from matsense.fitting.fits import SHORT, Decay, Fit, Law, refused
+from matsense.fitting.floors import find_stall
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
 from matsense.fitting.windows import scan_line, scan_power
-from matsense.fitting.witnesses import FLAT_NATS, NEITHER_FLAT, ended, witnessed
+from matsense.fitting.witnesses import NEITHER_FLAT, ended, witnessed
 
 __all__ = [
     "Fit", "Law", "fit", "fit_locally", "local_exponent",
 ]  # fmt: skip
-
-ABOVE_FLOOR = 10.0  # ticks within this factor of a floor are left to the floor
-ROUNDING = 1e-20  # of its largest value: a floor below that of a squared error is arithmetic
-DEEP = 1e-12  # of its largest value: rounding or a stall, unless the author says what rounding is
-GUESSED = 1e4  # and so is one that is this many times the level that the author guessed
 
 
 def fit(t: ArrayLike, y: ArrayLike, *, start: float = 0.0, resolution: float = 0.0) -> Fit:
@@ -50,7 +46,7 @@ def law_of(decay: Decay | Fit, resolution: float) -> Fit:
         return decay
     found = ended(_law(decay), decay)
     # A method that amplifies rounding ends on a floor that no scale of the trace's own tells.
-    deep = resolution == 0 and decay.floor <= DEEP * float(np.exp(decay.z.max()))
+    deep = resolution == 0 and decay.floor <= tuned.DEEP * float(np.exp(decay.z.max()))
     return replace(found, doubtful=deep and found.stalled and found.law != "plateau")
 
 
@@ -72,7 +68,7 @@ def _law(decay: Decay) -> Fit:
     later = min(max(power.start, exponential.start), decay.end - 1)
     rss_p = spread(power.misfit[later - power.start : decay.end - power.start])
     rss_e = spread(exponential.misfit[later - exponential.start :])
-    if abs(rss_e - rss_p) <= EVIDENCE * min(power.variance, exponential.variance):
+    if abs(rss_e - rss_p) <= tuned.EVIDENCE * min(power.variance, exponential.variance):
         return refused("a power law and an exponential fit its end equally well", decay).fit
     return witnessed(power if rss_p < rss_e else exponential, decay)
 
@@ -140,14 +136,17 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float
     rest = z[stall:]
     settled = rest[len(rest) // 2 :]
     floor = float(np.exp(settled).mean())
-    rounding = floor <= max(GUESSED * resolution, ROUNDING * float(y.max()))
+    rounding = floor <= max(tuned.GUESSED * resolution, tuned.ROUNDING * float(y.max()))
     # A flat end is taken as long as it can be seen as flat, so it may begin with ticks that decay.
-    end = int(np.argmax(z <= math.log(ABOVE_FLOOR * floor)))
-    if end < SMALLEST_WINDOW and z[:stall].max(initial=-math.inf) - math.log(floor) < LEAST_NATS:
-        if len(rest) < LEAST_STALL:
+    end = int(np.argmax(z <= math.log(tuned.ABOVE_FLOOR * floor)))
+    if (
+        end < SMALLEST_WINDOW
+        and z[:stall].max(initial=-math.inf) - math.log(floor) < tuned.LEAST_NATS
+    ):
+        if len(rest) < tuned.LEAST_STALL:
             return Fit("neither", floor=floor, reason=SHORT)
-        line = scan_line(t[stall:], rest, smallest=LEAST_STALL)
-        if abs(float(line.value[0])) * float(t[-1] - t[stall]) > FLAT_NATS:
+        line = scan_line(t[stall:], rest, smallest=tuned.LEAST_STALL)
+        if abs(float(line.value[0])) * float(t[-1] - t[stall]) > tuned.FLAT_NATS:
             return Fit("neither", floor=floor, reason=NEITHER_FLAT)
         return Fit(
             "plateau", 0.0, float(line.se[0]), float(line.dof[0]), (float(t[stall]), float(t[-1])),
@@ -155,7 +154,7 @@ def prepare(ticks: ArrayLike, values: ArrayLike, start: float, resolution: float
             flat=float(t[-1] - t[stall]), rounding=rounding,
         )  # fmt: skip
     scatter = float(np.exp(settled).std()) / floor
-    if len(rest) < LEAST_STALL:
+    if len(rest) < tuned.LEAST_STALL:
         scatter = max(scatter, 1.0)  # seen too seldom: known to a factor only
     ratio = floor / y[:end]
     # z itself is known to rounding, so y - floor is to that times the floor over what is left.

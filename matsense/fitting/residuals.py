@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import MOST_MODES, Array, Frame, dot, mode_count
 
-CHANCE = 1.5  # standard deviations that a value may move by when the window's start moves
-SHARP = 0.5  # error of log(t_a + t0) above which a window does not determine its shift
-CURVE = 2e-3  # second differences against size, both squared, of residuals that are a curve
-TELLING = 3.0  # a later window with an error this many times larger has no say
 # The level that a mean of j squares of unit normals passes one time in ten.
 HEAD = special.chdtri(np.arange(1, MOST_MODES + 1), 0.10) / np.arange(1, MOST_MODES + 1)
 
@@ -88,7 +85,7 @@ def smooth(misfit: Array, f: Frame) -> NDArray[np.bool_]:
     of it, those of a curve of a few periods over n ticks next to nothing.
     """
     bend = np.diff(misfit, 2, axis=1) * f.mask[:, :-2]
-    return dot(bend, bend) < CURVE * dot(misfit, misfit)
+    return dot(bend, bend) < tuned.CURVE * dot(misfit, misfit)
 
 
 def steadied(variance: Array, f: Frame) -> Array:
@@ -124,8 +121,10 @@ def drift(q: Array, columns: Array, misfit: Array, variance: Array, se2: Array, 
             (s00 * ((c1 * along) @ inside) - s01 * ((c0 * along) @ inside)) / determinant
         ) ** 2
     noise = variance[:, None] * np.maximum(own - shared, 0.0)
-    told = (f.starts > f.starts[:, None]) & (variance[:, None] * own <= TELLING**2 * se2[:, None])
-    excess = np.maximum(slope**2 - CHANCE**2 * noise, 0.0)
+    told = (f.starts > f.starts[:, None]) & (
+        variance[:, None] * own <= tuned.TELLING**2 * se2[:, None]
+    )
+    excess = np.maximum(slope**2 - tuned.CHANCE**2 * noise, 0.0)
     return np.where(told & (own > 0), excess, 0.0).max(1)
 
 
@@ -136,8 +135,8 @@ def refit_drift(p: Array, se: Array, doubt: Array, resolved: NDArray[np.bool_], 
     windows that determine their shift are asked, for an error linearised elsewhere is no error.
     """
     se2 = np.where(np.isfinite(se), se**2, 0.0)
-    told = (f.starts > f.starts[:, None]) & (doubt < SHARP) & resolved
-    told = told & (se2 <= TELLING**2 * se2[:, None])
+    told = (f.starts > f.starts[:, None]) & (doubt < tuned.SHARP) & resolved
+    told = told & (se2 <= tuned.TELLING**2 * se2[:, None])
     noise = np.maximum(se2 - se2[:, None], 0.0)
-    excess = np.maximum((p - p[:, None]) ** 2 - CHANCE**2 * noise, 0.0)
+    excess = np.maximum((p - p[:, None]) ** 2 - tuned.CHANCE**2 * noise, 0.0)
     return np.where(told, excess, 0.0).max(1)

@@ -11,14 +11,13 @@ import math
 import numpy as np
 from scipy import special
 
+from matsense.fitting import tuned
 from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay
 from matsense.fitting.frames import Array, dot
-from matsense.fitting.likelihood import HOLDS, memory, whitened
+from matsense.fitting.likelihood import memory, whitened
 
 LEVELS = np.array([LEVEL, FAMILYWISE])
-STEEPEST = 2.0  # no law is thought of with a higher power of the logarithm,
-LEAST = 1.5  # which is that of the ticks plus this or more
 CROSSINGS = np.geomspace(0.01, 1.0, 24)  # of two powers that are tried, in parts of the horizon
 SCALES = 300  # of t + t0 at the first tick that are tried,
 NEAR = 41  # and some more about the law's own
@@ -39,7 +38,7 @@ def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
     scan = found.scan
     assert scan is not None
     own = int(np.searchsorted(scan.frame.starts, found.start))
-    k = min(own, int(np.argmax(scan.variance <= HOLDS * found.variance)))
+    k = min(own, int(np.argmax(scan.variance <= tuned.HOLDS * found.variance)))
     first, last = int(scan.frame.starts[k]), found.start + len(found.misfit)
     t, z, e = decay.t[first:last], decay.z[first:last], scan.misfit[k, first:last]
     rho, fresh = memory(e)
@@ -60,18 +59,18 @@ def beside_powers(found: Candidate, decay: Decay) -> tuple[Array, Array]:
         cases.append((share, np.stack([share, 1 - share]), share * law + e))
     for share, levels, target in cases:
         target, xs = whitened(target, levels, rho), whitened(share * x, levels, rho)
-        tried, step = scales[scales >= LEAST], math.log(grid[1] / grid[0])
+        tried, step = scales[scales >= tuned.LEAST_ARGUMENT], math.log(grid[1] / grid[0])
         # In units in which the whole horizon is less there is no logarithm.
         for _ in range(FINER + 1 if tried.size else 0):
             u = np.log(t - t[0] + tried[:, None])
             us, logs = whitened(share * u, levels, rho), whitened(share * np.log(u), levels, rho)
             best = [
-                ends.reach(0.0, us, target, logs[:, None], (-STEEPEST, STEEPEST)),
-                ends.reach_zero(target, logs, (-STEEPEST, STEEPEST)),
+                ends.reach(0.0, us, target, logs[:, None], (-tuned.STEEPEST, tuned.STEEPEST)),
+                ends.reach_zero(target, logs, (-tuned.STEEPEST, tuned.STEEPEST)),
             ]
             step /= 4
             finer = tried[best][:, None] * np.exp(step * np.arange(-4, 5))
-            tried = np.maximum(finer.ravel(), LEAST)
+            tried = np.maximum(finer.ravel(), tuned.LEAST_ARGUMENT)
         # t^-p (1 + c / t) is t^-(p + 1) (t + c).
         ends.reach(1.0, xs, target, whitened(share * seconds, levels, rho), (1.0, 1.0))
     return ends.low, ends.high

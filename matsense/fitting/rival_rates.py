@@ -3,13 +3,13 @@
 import numpy as np
 from scipy import special
 
+from matsense.fitting import tuned
 from matsense.fitting.estimate import LEVEL
 from matsense.fitting.fits import Candidate
 from matsense.fitting.frames import Array, dot
-from matsense.fitting.likelihood import HOLDS, curved, memory, whitened
+from matsense.fitting.likelihood import curved, memory, whitened
 from matsense.fitting.pace import Witness
 
-EDGED = 1.0  # noise variances by which an exponential beside a power may fit worse
 EDGES = np.array([0.5, 1.0, 1.5])  # powers beside an exponential that are tried
 DELAYS = np.array([1e-3, 1e-2, 3e-2])  # and their delays, in parts of the horizon
 FACTORS = np.geomspace(1e-3, 0.1, 12)  # tau of a factor (t + tau)^-a, in parts of the horizon
@@ -25,7 +25,7 @@ def beside_edges(found: Candidate, t: Array, z: Array, witness: Witness) -> Witn
     shapes = -EDGES[:, None, None] * np.log(t + t[-1] * DELAYS[:, None])
     rates, squares = beside(t, z, shapes.reshape(-1, len(t)))
     plain, least = beside(t, z, np.zeros((1, len(t))))
-    apart = rates[squares - least < EDGED * found.variance] - plain
+    apart = rates[squares - least < tuned.EDGED * found.variance] - plain
     return witness._replace(below=max(witness.below, -float(apart.min(initial=0.0))))
 
 
@@ -40,7 +40,7 @@ def beside_the_whole(found: Candidate, t: Array, z: Array, witness: Witness) -> 
     rho, fresh = memory(found.misfit)
     whole, unit = np.ones((1, len(t))), t / t[-1]
     target, x = whitened(z, whole, rho), whitened(unit[None], whole, rho)
-    most = HOLDS * fresh * len(t)
+    most = tuned.HOLDS * fresh * len(t)
     if target @ target - float(((x @ target) ** 2 / dot(x, x))[0]) <= most:
         return witness
     phase = 2 * np.pi * PERIODS[:, None] * unit
@@ -76,7 +76,7 @@ def stretch_beside(found: Candidate, t: Array, z: Array) -> float | None:
     least = float(squares[best])
     other = along(x[-1:], target, whitened(factors(unit), whole, rho))[2].min()
     likely = least <= min(squares[-1], other) + fresh * special.chdtri(1, 1 - LEVEL)
-    return float(STRETCHES[best]) if likely and least <= HOLDS * fresh * len(t) else None
+    return float(STRETCHES[best]) if likely and least <= tuned.HOLDS * fresh * len(t) else None
 
 
 def factors(unit: Array) -> Array:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from matsense.fitting import tuned
 from matsense.fitting.frames import SMALLEST_WINDOW, Array, Frame, dot, frame
 from matsense.fitting.residuals import (
     accumulated,
@@ -25,8 +26,6 @@ from matsense.fitting.residuals import (
 SHIFTS = 44  # shifts tried on a grid before Gauss-Newton
 REFINEMENTS = 10
 FLOOR_REFINEMENTS = 15
-WAVY = 4.0  # of a variance told by residuals without scatter: a wave is no sum of many chances
-INFLATION = 1.15  # of every error: pays for having looked at many windows; measured
 
 
 class Scan(NamedTuple):
@@ -88,7 +87,7 @@ def solve(
     variance, dof = slow_variance(misfit, q, f)
     if remembers:
         variance = np.maximum(variance, accumulated(misfit, q.shape[2], f))
-        variance = np.where(smooth(misfit, f), WAVY, 1.0) * variance
+        variance = np.where(smooth(misfit, f), tuned.WAVY, 1.0) * variance
     variance = steadied(variance, f)
     square = variance[:, None] * (inverse**2).sum(2)
     square[:, 1] += drift(q, columns * f.mask[:, :, None], misfit, variance, square[:, 1], f)
@@ -96,7 +95,7 @@ def solve(
         weights = inverse @ q.transpose(0, 2, 1)
         square = square + weights**2 @ blur + (weights @ tilt) ** 2
     coefficients = (inverse @ qz[:, :, None])[:, :, 0]
-    return Solution(coefficients, INFLATION * np.sqrt(square), misfit, variance, dof)
+    return Solution(coefficients, tuned.INFLATION * np.sqrt(square), misfit, variance, dof)
 
 
 def scan_line(

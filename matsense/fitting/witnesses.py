@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from matsense.fitting import tuned
 from matsense.fitting.estimate import FAMILYWISE, LEVEL
 from matsense.fitting.fits import Candidate, Decay, Fit, refused
 from matsense.fitting.frames import SMALLEST_WINDOW, Array
@@ -14,8 +15,6 @@ from matsense.fitting.rival_rates import beside_edges, beside_the_whole, stretch
 
 NEITHER_FLAT = "its end is neither flat nor on the law of what came before"
 TOO_YOUNG = "bent at its start as a power law that begins at"
-YOUNG = 0.5  # t + t0 over t at the start of a window: less is the bend of a floor that is not seen
-FLAT_NATS = 2.0  # a floor that falls (or rises) by more is none
 
 
 def witnessed(found: Candidate, decay: Decay) -> Fit:
@@ -35,7 +34,7 @@ def witnessed(found: Candidate, decay: Decay) -> Fit:
             if b is not None:
                 witness = Witness(reason=f"{UNSETTLED} may be that of exp(-t^{b:g}) as well")
     # Of a law that began before the first tick nothing is said.
-    elif decay.t[0] < -f.shift and f.window[0] + f.shift < YOUNG * f.window[0]:
+    elif decay.t[0] < -f.shift and f.window[0] + f.shift < tuned.YOUNG * f.window[0]:
         return refused(f"{TOO_YOUNG} t = {-f.shift:.3g}, just before its window", decay).fit
     else:
         keep = decay.t + f.shift > 0
@@ -88,7 +87,11 @@ def ended(found: Fit, decay: Decay) -> Fit:
     rest = decay.z[decay.stall :]
     rest = rest[len(rest) // 2 :]
     i = np.arange(len(rest)) - (len(rest) - 1) / 2
-    if len(rest) > 1 and not decay.rounding and abs(i @ rest) / (i @ i) * len(rest) > FLAT_NATS:
+    if (
+        len(rest) > 1
+        and not decay.rounding
+        and abs(i @ rest) / (i @ i) * len(rest) > tuned.FLAT_NATS
+    ):
         return refused(NEITHER_FLAT, decay).fit
     begins = float(decay.t[decay.stall])
     flat = float(decay.t[-1]) - begins

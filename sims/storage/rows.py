@@ -13,22 +13,6 @@ from sims.storage import columns
 from sims.storage.columns import FIXED, FORMAT
 
 
-def fitting(run: Run, ranks: dict[str, int]) -> Run:
-    """The run with its quantities as float64; as a failed run if they cannot be stored."""
-    quantities = {}
-    for name, value in run.quantities.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.names):
-            why = f"quantity {name!r} is of {array.dtype}, not numbers"
-        elif ranks.setdefault(name, array.ndim) != array.ndim:
-            why = f"quantity {name!r} has {array.ndim} axes here, {ranks[name]} in another run"
-        else:
-            quantities[name] = array.astype(np.float64)
-            continue
-        return replace(run, status="failed", quantities={}, message=f"TypeError: {why}")
-    return replace(run, quantities=quantities)
-
-
 def _now() -> datetime:
     """The time to the second, which is all that anybody asks of a run."""
     return datetime.now(UTC).replace(microsecond=0)

@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from matsense.errors import InvalidInput
 from matsense.judging.runs import Run
 from sims.files import about, remove_abandoned, sync, write_whole
+from sims.running.recorded import fitting
 from sims.storage import columns
 from sims.storage.parts import PART, Parts, check_format, checksum
-from sims.storage.rows import as_stored, fitting, needed, table_of
+from sims.storage.rows import as_stored, needed, table_of
 
 # A file that told the format of a store, where each part tells it now: other readers stumbled.
 FORMER_MARK = "store.json"

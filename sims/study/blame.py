@@ -5,8 +5,8 @@ import traceback
 from pathlib import Path
 
 import matsense
-from sims import studies
 from sims.identity import own_files
+from sims.study import places
 
 PROGRAM = tuple(Path(str(folder)).resolve().parent for folder in (matsense.__file__, __file__))
 
@@ -17,7 +17,7 @@ def is_of_study(file: str) -> bool:
     if file.startswith("<"):
         return False
     path = Path(file).resolve()
-    if any(path.is_relative_to(folder) for folder in studies.__path__):
+    if path.is_relative_to(places.CATALOGUE.resolve()):
         return True
     return own_files.is_own(file) and not any(path.is_relative_to(own) for own in PROGRAM)
 

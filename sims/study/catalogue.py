@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import Any
 
 from matsense.errors import InvalidInput, nearest
-from sims import studies
 from sims.identity import own_code, own_files
 from sims.study import Study, blame, places
 from sims.text.words import shown
@@ -30,7 +29,7 @@ class _HiddenModule(InvalidInput):
 
 def available() -> list[str]:
     """The catalogue: the modules in the folder sims/studies."""
-    return sorted(m.name for m in pkgutil.iter_modules(studies.__path__) if m.name[0] != "_")
+    return sorted(m.name for m in pkgutil.iter_modules([str(places.CATALOGUE)]) if m.name[0] != "_")
 
 
 def find(word: str) -> str:
@@ -48,11 +47,11 @@ def find(word: str) -> str:
             remedy = f"for the file in this folder give {word}.py"
         raise InvalidInput(f"study {shown(word)!r}", rule, remedy)
     path = _file(word)
-    for folder in map(Path, studies.__path__):
-        if path.resolve().is_relative_to(folder.resolve()):
-            name = path.resolve().relative_to(folder.resolve()).parts[0].removesuffix(".py")
-            if name in available():
-                return name
+    folder = places.CATALOGUE.resolve()
+    if path.resolve().is_relative_to(folder):
+        name = path.resolve().relative_to(folder).parts[0].removesuffix(".py")
+        if name in available():
+            return name
     check_name(path.stem, f"study {_quoted(word)}", "rename it, as {}.py")
     known = getattr(sys.modules.get(path.stem), "__file__", None)
     if path.stem in sys.modules and known != str(path):

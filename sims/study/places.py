@@ -6,6 +6,7 @@ block tells its workers the place.
 
 from pathlib import Path
 
+CATALOGUE = Path(__file__).parents[1] / "studies"
 # The file of each study that lies in one, as this process has been told.
 FILES: dict[str, str] = {}
 

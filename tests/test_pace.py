@@ -287,3 +287,27 @@ def test_what_came_before_the_last_decay_is_no_wave(stairs):
     y = y + 1e-4 * 1e3 ** -(stairs - 1) * np.exp(-0.1 * t)
     f = fit(t, y)
     assert f.law == "exponential" and f.value == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize("start", np.geomspace(1e-3, 0.3, 12))
+def test_a_pace_that_has_come_to_rest_is_known_whatever_came_before(start):
+    """x <- x - eta (x^2 - 1) x grows, overshoots in pace, then falls at -2 ln(1 - 2 eta)."""
+    x, eta, errors = start, 0.1, []
+    for _ in range(301):
+        errors.append((x**2 - 1) ** 2)
+        x -= eta * (x**2 - 1) * x
+    found = fit(np.arange(0, 301, 10), np.array(errors)[::10], resolution=1e-24)
+    low, high = found.interval()
+    rate = -2 * math.log(1 - 2 * eta)
+    assert 0.97 * rate < low <= rate * (1 + 1e-6)
+    assert rate * (1 - 1e-6) <= high < 1.03 * rate
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_a_pace_that_settles_slowly_reaches_its_limit(rising):
+    """(1 + c t)^2 exp(-r t), of a Jordan block, rises to r; exp(-r t - c sqrt t) falls to it."""
+    t = np.linspace(0, 1e4, 200)
+    for rate in (2e-3, 4e-3, 6e-3):
+        slow = 2 * np.log1p(t / 100) if rising else -8 * np.sqrt(t / t[-1])
+        low, high = fit(t, np.exp(-rate * t + slow)).interval()
+        assert low <= rate <= high

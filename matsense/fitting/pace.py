@@ -91,18 +91,17 @@ def examine(
     # A short window may lie between two waves; the last third of the fall does not.
     third = int(np.argmax(z - z[-1] <= (z.max() - z[-1]) / 3))
     wide = min(start, third)
-    if (reason or endless) and rested(u[wide:], z[wide:], scatter, history, stretches):
-        reason, endless = "", 0.0
+    rest = settling(history, steady) if unseen else 0.0
+    if (reason or endless or rest) and rested(u[wide:], z[wide:], scatter, history, stretches):
+        reason, endless, rest = "", 0.0, 0.0
     if reason:
         return Witness(reason=reason)
     if not drifts:
         return Witness(tuned.AHEAD * endless)
     below, above = reach(u[start:], z[start:], scatter, pace, unseen)
-    if unseen:
-        rest = settling(history, steady)
-        limit = float(history.value[-1]) - rest
-        below = max(below, (pace - limit) * (rest > 0))
-        above = max(above, (limit - pace) * (rest < 0))
+    limit = float(history.value[-1]) - rest
+    below = max(below, (pace - limit) * (rest > 0))
+    above = max(above, (limit - pace) * (rest < 0))
     return Witness(max(below, tuned.AHEAD * endless), above)
 
 

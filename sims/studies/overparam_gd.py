@@ -54,17 +54,9 @@ def symmetric(problem: Any, key: Any, k: Any, alpha: Any, eta: Any, steps: int, 
 
 
 def asymmetric(
-    problem: Any,
-    key: Any,
-    k: Any,
-    alpha: Any,
-    eta: Any,
-    steps: int,
-    width: int,
-    balance: Any = None,
-    trigger: Any = None,
-    twin: bool = False,
-) -> Any:
+    problem: Any, key: Any, k: Any, alpha: Any, eta: Any, steps: int, width: int,
+    balance: Any = None, trigger: Any = None, twin: bool = False,
+) -> Any:  # fmt: skip
     """Asymmetric GD from the paper's imbalanced start, or from F_0 = G_0 (control); with a
     `balance` the modified step, beta^2 = balance * sigma_r, at a residual of trigger * sigma_r.
     """

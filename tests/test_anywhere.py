@@ -64,6 +64,7 @@ def test_moved_or_called_from_elsewhere_nothing_reruns_but_a_changed_module_does
     assert "2 stored, 2 to run" in changed and "contradicted" in changed
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_every_backend(
     stored: Path, tmp_path: Path, scheduler: str, workers: list
 ) -> None:

@@ -14,6 +14,8 @@ from sims.storage.store import Store
 from tests import children, toy
 from tests.test_store import finished, wanted
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:

@@ -119,6 +119,7 @@ def test_what_cannot_fit_is_refused_and_nothing_is_written(tmp_path: Path) -> No
     assert not (tree / "figures").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_the_cost_and_writes_nothing(tmp_path: Path) -> None:
     tree = toy.tree(tmp_path)
     told = toy.sweep(tree, "toy", "--dry-run", "--jobs", "1")

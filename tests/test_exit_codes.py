@@ -234,6 +234,7 @@ def test_no_file_gets_the_number_of_a_closed_output(tree: Path) -> None:
     assert int((tree / "number").read_text()) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_results_that_are_printed_must_arrive(tree: Path) -> None:
     """A list and a table on a full disk are lost; one whose reader has enough is not."""

@@ -32,6 +32,7 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_what_is_moved_and_renamed_stays_and_an_authors_own_factor_reruns(tree: Path) -> None:
     words = ["toy", "--seeds", "1", "--jobs", "1"]
     assert "0 stored, 4 to run" in toy.sweep(tree, *words).stdout

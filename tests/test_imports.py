@@ -136,6 +136,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return toy.tree(tmp_path_factory.mktemp("tree"))
 
 
+@pytest.mark.slow
 def test_nothing_of_unix_is_needed(tree: Path) -> None:
     """As on Windows: every module, the list, and a sweep in one process; --memory says why not."""
     run = ["toy", "--quick", "--seeds", "3", "--jobs", "1", "--out", "windows"]
